@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import type http from 'node:http';
+import type { Socket } from 'node:net';
+import { type ApiRoute, type DaemonSettings, type Logger, type SystemInfo, unavailable } from '@gantry/sdk';
+import type { EventHistory } from '../events/event-log';
+import { RequestWire } from './doors/request-door';
+import { UpgradeWire } from './doors/upgrade-door';
+import { edgeApp } from './edge-app';
+import type { ListenAddress } from './listeners/listen-address';
+import { type Listener, type OpenListener, openListeners } from './listeners/listener';
+import type { Authorizer } from './pipeline/authorizer';
+import { Pipeline } from './pipeline/pipeline';
+import { type AnswerHeaders, serverHeaders } from './pipeline/server-headers';
+import { Shutdown } from './pipeline/shutdown';
+import { coreRoutes } from './routes/core-routes';
+import { RouteTable } from './routes/route-table';
+import { vacantRooms } from './routes/vacant-rooms';
+import { closeGently } from './streams/hijacked-connection';
+import type { DaemonVersion } from './versions/daemon-version';
+
+export interface ApiServerDeps {
+  /** The live set of contributed routes; read again after `routesChanged`. */
+  readonly routes: () => readonly ApiRoute[];
+  /** What plugins add to info, version and disk usage, by provider name. */
+  readonly systemInfo: () => readonly (readonly [name: string, info: SystemInfo])[];
+  readonly authorize: Authorizer;
+  readonly version: DaemonVersion;
+  readonly events: EventHistory;
+  readonly settings: DaemonSettings;
+  readonly log: Logger;
+}
+
+/**
+ * The Docker Engine API on any number of sockets. Nothing happens before `listen`.
+ *
+ * `_ping` is answered from the first moment; requests for routes nobody has contributed yet wait until `started`
+ * is called.
+ */
+export class ApiServer {
+  private readonly log: Logger;
+  private readonly pipeline: Pipeline;
+  private readonly own: readonly ApiRoute[];
+  private readonly listeners: OpenListener[] = [];
+  private readonly connections = new Set<Socket>();
+  private readonly closed: Promise<unknown>[] = [];
+  private readonly shutdown = new Shutdown();
+  private table: RouteTable | undefined;
+  private starting: Promise<void> | undefined;
+  private markStarted!: () => void;
+  private markFailed!: (error: Error) => void;
+
+  constructor(private readonly deps: ApiServerDeps) {
+    this.log = deps.log;
+    this.starting = new Promise((resolve, reject) => {
+      this.markStarted = resolve;
+      this.markFailed = reject;
+    });
+    // Nobody may be waiting when the daemon gives up.
+    this.starting.catch(() => {});
+    const common: AnswerHeaders = serverHeaders({
+      version: deps.version.version,
+      experimental: deps.settings.experimental,
+    });
+    this.own = coreRoutes({
+      ...deps,
+      starting: () => this.starting,
+      unverifiedAddresses: () => this.unverifiedAddresses(),
+    });
+    this.pipeline = new Pipeline({
+      table: () => this.routeTable(),
+      starting: () => this.starting,
+      authorize: deps.authorize,
+      common,
+      edge: edgeApp(common),
+      shutdown: this.shutdown,
+      log: deps.log,
+    });
+  }
+
+  /**
+   * Opens the sockets of one address and serves them.
+   *
+   * @throws conflict           another process serves the unix socket
+   * @throws invalid-parameter  the address cannot be used as it is
+   */
+  async listen(address: ListenAddress): Promise<readonly Listener[]> {
+    const opened = await openListeners(address, (server) => this.attach(server), this.log);
+    this.listeners.push(...opened);
+    for (const { name } of opened) this.log.info('API listens', { address: name });
+    return opened;
+  }
+
+  /** The set of contributed routes is another one now. */
+  routesChanged(): void {
+    this.table = undefined;
+  }
+
+  /** All plugins have started: requests for unknown routes are answered, those that waited go on. */
+  started(): void {
+    this.table = undefined;
+    this.starting = undefined;
+    this.markStarted();
+  }
+
+  /** No new connections from now on; those that are open go on. Unix sockets are removed. Repeatable. */
+  stopAccepting(): void {
+    if (this.starting !== undefined) this.markFailed(unavailable('the daemon is shutting down'));
+    for (const { server } of this.listeners) {
+      if (!server.listening) continue;
+      this.closed.push(once(server, 'close'));
+      server.close();
+      server.closeIdleConnections();
+    }
+  }
+
+  /**
+   * Stops accepting, tells streams to end, waits for requests in flight, then cuts what is left.
+   *
+   * @param drainMs how long requests in flight may take to end
+   */
+  async close(drainMs: number): Promise<void> {
+    this.stopAccepting();
+    this.shutdown.begin();
+    const cut = setTimeout(() => {
+      for (const socket of this.connections) socket.destroy();
+    }, drainMs);
+    // A connection whose last request ends now would otherwise be kept alive for the next one.
+    const sweep = setInterval(() => {
+      for (const { server } of this.listeners) server.closeIdleConnections();
+    }, 20);
+    await Promise.all(this.closed);
+    clearTimeout(cut);
+    clearInterval(sweep);
+  }
+
+  private attach(server: http.Server): void {
+    server.on('connection', (socket: Socket) => {
+      this.connections.add(socket);
+      socket.once('close', () => this.connections.delete(socket));
+    });
+    server.on('request', (request, response) => {
+      void this.pipeline.run(new RequestWire(request, response));
+    });
+    server.on('upgrade', (request, socket, head) => {
+      this.admitUpgrade(request, socket as Socket, head);
+    });
+  }
+
+  private admitUpgrade(request: http.IncomingMessage, socket: Socket, head: Buffer): void {
+    let wire: UpgradeWire;
+    try {
+      wire = new UpgradeWire(request, socket, head);
+    } catch (error) {
+      this.log.debug('upgrade request refused', { error: (error as Error).message });
+      socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      closeGently(socket);
+      return;
+    }
+    void this.pipeline.run(wire);
+  }
+
+  private unverifiedAddresses(): string[] {
+    return this.listeners
+      .filter(({ address }) => address.kind === 'tcp' && address.tls?.verifyClients !== true)
+      .map(({ name }) => name);
+  }
+
+  private routeTable(): RouteTable {
+    if (this.table !== undefined) return this.table;
+    // A plugin's routes are there when all are ready: before that it has not restored what was running.
+    const contributed = this.starting === undefined ? this.deps.routes() : undefined;
+    this.table = new RouteTable(
+      [...this.own, ...(contributed ? [...contributed, ...vacantRooms(contributed)] : [])],
+      this.log,
+    );
+    return this.table;
+  }
+}

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { AnswerHeaders } from '../pipeline/server-headers';
+import { clientSignal } from '../request/client-signal';
+import { detachParser } from '../streams/detach-parser';
+import { discardBody } from '../streams/discard-body';
+import { hijackHead } from '../streams/status-line';
+import type { Wire } from './wire';
+
+/** A request as Node's parser delivers it. */
+export class RequestWire implements Wire {
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {}
+
+  get socket(): Socket {
+    return this.request.socket;
+  }
+
+  get body(): Readable {
+    return this.request;
+  }
+
+  clientSignal(): AbortSignal {
+    return clientSignal(this.response, this.socket);
+  }
+
+  // Node's parser reads on and closes the connection with the client.
+  watchClient(): void {}
+
+  async hijack(contentType: string, headers: AnswerHeaders): Promise<Socket> {
+    const { socket } = this;
+    await discardBody(this.request);
+    detachParser(socket, this.response);
+    // Without "Connection: Upgrade" Node takes the request for an ordinary one; dockerd looks at Upgrade alone.
+    socket.write(hijackHead(this.request.headers.upgrade !== undefined, contentType, headers));
+    return socket;
+  }
+}

@@ -1,0 +1,111 @@
+import { type ApiVersion, EngineError, errorKind, errorMessage, type Logger, notFound } from '@gantry/sdk';
+import type { Wire } from '../doors/wire';
+import { errorStatus } from '../error-status';
+import { type Destination, Exchange } from '../request/exchange';
+import { parseTarget, type RequestTarget } from '../request/request-target';
+import { isServedTo, type RouteMatch, type RouteTable } from '../routes/route-table';
+import { negotiateVersion, splitVersion } from '../versions/api-version';
+import type { Admission, Authorizer } from './authorizer';
+import { nextRequestId } from './request-id';
+import { sendBody } from './send-body';
+import { sendReply } from './send-reply';
+import type { AnswerHeaders } from './server-headers';
+import type { Shutdown } from './shutdown';
+
+export interface PipelineDeps {
+  /** The routes as they are now. */
+  readonly table: () => RouteTable;
+  /** Settles when all plugins have contributed their routes; undefined once that is so. */
+  readonly starting: () => Promise<unknown> | undefined;
+  readonly authorize: Authorizer;
+  readonly common: AnswerHeaders;
+  /** Answers what no route does: redirects, OPTIONS, unknown paths. */
+  readonly edge: (wire: Wire, target: RequestTarget) => void;
+  readonly shutdown: Shutdown;
+  readonly log: Logger;
+}
+
+/** The one way a request takes, whichever door it came through: id → authorization → version → route → errors. */
+export class Pipeline {
+  constructor(private readonly deps: PipelineDeps) {}
+
+  /** Never rejects. Resolves when the reply has ended. */
+  async run(wire: Wire): Promise<void> {
+    const id = nextRequestId();
+    const startedAtMs = performance.now();
+    let exchange: Exchange | undefined;
+    let admission: Admission | undefined;
+    try {
+      if (this.deps.authorize.names.length > 0) admission = await this.admit(wire);
+      const target = parseTarget(wire.request.url ?? '/');
+      const destination = await this.findRoute(wire, target);
+      if (destination === undefined) {
+        await admission?.failed();
+        this.deps.edge(wire, target);
+      } else {
+        exchange = new Exchange(id, wire, destination, admission?.body);
+        const answer = destination.route.handle(exchange);
+        await sendReply(exchange, answer instanceof Promise ? await answer : answer, this.deps, admission);
+        await admission?.failed();
+      }
+    } catch (error) {
+      await admission?.failed();
+      this.sendError(wire, id, error, exchange);
+    }
+    this.deps.log.debug('request', {
+      id,
+      method: wire.request.method,
+      path: exchange?.path ?? wire.request.url,
+      status: wire.response.statusCode,
+      ms: Math.round((performance.now() - startedAtMs) * 1000) / 1000,
+    });
+  }
+
+  /** Nobody can be asked before the plugins run. */
+  private async admit(wire: Wire): Promise<Admission> {
+    await this.deps.starting();
+    return this.deps.authorize.admit(wire);
+  }
+
+  /** @throws invalid-parameter  the version is outside the supported range */
+  private async findRoute(wire: Wire, target: RequestTarget): Promise<Destination | undefined> {
+    if (target.redirectTo !== undefined) return undefined;
+    const { version, path } = splitVersion(target.path);
+    const method = wire.request.method ?? 'GET';
+    let match: RouteMatch | undefined = this.deps.table().match(method, path);
+    if (match === undefined) {
+      const starting = this.deps.starting();
+      if (starting === undefined) return undefined;
+      await starting;
+      match = this.deps.table().match(method, path);
+      if (match === undefined) return undefined;
+    }
+    const apiVersion: ApiVersion = negotiateVersion(version);
+    if (!isServedTo(match.route, apiVersion)) throw notFound('page not found');
+    return { route: match.route, params: match.params, path, search: target.search, apiVersion };
+  }
+
+  private sendError(wire: Wire, id: string, error: unknown, exchange: Exchange | undefined): void {
+    const status = errorStatus(error);
+    const path = exchange?.path ?? wire.request.url;
+    if (status >= 500 && !(exchange?.signal.aborted ?? false)) {
+      const stack = error instanceof EngineError || errorKind(error) !== 'system' ? undefined : (error as Error)?.stack;
+      this.deps.log.error('request failed', {
+        id,
+        method: wire.request.method,
+        path,
+        error: errorMessage(error),
+        stack,
+      });
+    } else {
+      this.deps.log.debug('request refused', { id, method: wire.request.method, path, error: errorMessage(error) });
+    }
+    const { response } = wire;
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const body = status === 304 ? '' : `${JSON.stringify({ message: errorMessage(error) })}\n`;
+    sendBody(response, status, { ...this.deps.common, 'Content-Type': 'application/json' }, body);
+  }
+}

@@ -1,0 +1,27 @@
+import type { ServerResponse } from 'node:http';
+import type { AnswerHeaders } from './server-headers';
+
+/** Sends a complete answer. Does nothing when the client has gone. */
+export function sendBody(
+  response: ServerResponse,
+  status: number,
+  headers: AnswerHeaders,
+  body: string | Buffer,
+): void {
+  if (response.destroyed || response.headersSent) return;
+  dropConnectionHeader(response);
+  if (status === 204 || status === 304) {
+    response.writeHead(status, headers);
+    response.end();
+    return;
+  }
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  response.writeHead(status, { ...headers, 'Content-Length': length });
+  if (response.req.method === 'HEAD') response.end();
+  else response.end(body);
+}
+
+/** HTTP/1.1 connections persist without saying so; dockerd does not say it either. */
+function dropConnectionHeader(response: ServerResponse): void {
+  if (response.req.httpVersionMinor === 1 && response.shouldKeepAlive) response.removeHeader('Connection');
+}

@@ -1,0 +1,126 @@
+import { type ApiReply, assertNever, errorMessage, type Logger, unavailable } from '@gantry/sdk';
+import type { Exchange } from '../request/exchange';
+import { serveHijacked } from '../streams/hijacked-connection';
+import type { Admission } from './authorizer';
+import { sendBody } from './send-body';
+import type { AnswerHeaders } from './server-headers';
+import type { Shutdown } from './shutdown';
+import { applyResponseShims } from './version-shims';
+
+export interface ReplyDeps {
+  readonly common: AnswerHeaders;
+  readonly shutdown: Shutdown;
+  readonly log: Logger;
+}
+
+/** Sends what a handler answered, after the response phase of authorization. Resolves when the reply has ended. */
+export async function sendReply(
+  exchange: Exchange,
+  reply: ApiReply,
+  deps: ReplyDeps,
+  admission: Admission | undefined,
+): Promise<void> {
+  switch (reply.kind) {
+    case 'json': {
+      const body = `${JSON.stringify(applyResponseShims(exchange, reply.body) ?? null)}\n`;
+      const headers = { ...deps.common, 'Content-Type': 'application/json', ...reply.headers };
+      return sendWhole(exchange, { status: reply.status, headers, body }, admission);
+    }
+    case 'raw': {
+      const headers = { ...deps.common, 'Content-Type': reply.contentType, ...reply.headers };
+      return sendWhole(exchange, { status: reply.status, headers, body: reply.body }, admission);
+    }
+    case 'empty': {
+      const headers = { ...deps.common, ...reply.headers };
+      return sendWhole(exchange, { status: reply.status, headers, body: '' }, admission);
+    }
+    case 'stream':
+      return sendStream(exchange, reply, deps, admission);
+    case 'hijack':
+      return sendHijack(exchange, reply, deps, admission);
+    default:
+      return assertNever(reply);
+  }
+}
+
+async function sendWhole(
+  exchange: Exchange,
+  answer: { readonly status: number; readonly headers: AnswerHeaders; readonly body: string | Buffer },
+  admission: Admission | undefined,
+): Promise<void> {
+  if (admission !== undefined) await admission.answer(answer);
+  sendBody(exchange.response, answer.status, answer.headers, answer.body);
+}
+
+async function sendStream(
+  exchange: Exchange,
+  reply: Extract<ApiReply, { kind: 'stream' }>,
+  deps: ReplyDeps,
+  admission: Admission | undefined,
+): Promise<void> {
+  const { response } = exchange;
+  const headers = { ...deps.common, 'Content-Type': reply.contentType, ...reply.headers };
+  if (response.destroyed) return;
+  // A write after the client left must not end the daemon; the handler learns by `signal`.
+  response.on('error', (error) =>
+    deps.log.debug('reply stream broke', { id: exchange.id, error: errorMessage(error) }),
+  );
+  response.writeHead(reply.status, headers);
+  // `docker wait` and `docker events` wait for the headers before they go on.
+  response.flushHeaders();
+  exchange.wire.watchClient();
+  const { signal, release } = streamSignal(exchange.signal, deps.shutdown);
+  try {
+    await reply.run(response, signal);
+    await admission?.answer({ status: reply.status, headers, isPartial: true });
+    if (!response.writableEnded) response.end();
+  } catch (error) {
+    // An orderly end would make half an answer look whole, so the connection is cut instead.
+    if (!signal.aborted) {
+      deps.log.error('reply stream failed', { id: exchange.id, path: exchange.path, error: errorMessage(error) });
+    }
+    response.destroy();
+  } finally {
+    release();
+  }
+}
+
+/** Aborts when the client leaves and when the daemon stops. */
+function streamSignal(client: AbortSignal, shutdown: Shutdown): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const onClient = () => controller.abort(client.reason);
+  if (client.aborted) onClient();
+  client.addEventListener('abort', onClient);
+  const forget = shutdown.onBegin(() => controller.abort(unavailable('the daemon is shutting down')));
+  return {
+    signal: controller.signal,
+    release: () => {
+      client.removeEventListener('abort', onClient);
+      forget();
+    },
+  };
+}
+
+async function sendHijack(
+  exchange: Exchange,
+  reply: Extract<ApiReply, { kind: 'hijack' }>,
+  deps: ReplyDeps,
+  admission: Admission | undefined,
+): Promise<void> {
+  if (exchange.route.flags?.hijack !== true)
+    throw new Error(`route ${exchange.route.method} ${exchange.route.path} hijacks without the hijack flag`);
+  if (exchange.response.destroyed) return;
+  const isUpgrade = exchange.headers.upgrade !== undefined;
+  const socket = await exchange.wire.hijack(reply.contentType, deps.common);
+  await serveHijacked(socket, reply.run, deps.shutdown, (error) =>
+    deps.log.debug('hijacked connection failed', { id: exchange.id, path: exchange.path, error: errorMessage(error) }),
+  );
+  if (admission === undefined) return;
+  try {
+    const headers = { ...deps.common, 'Content-Type': reply.contentType };
+    await admission.answer({ status: isUpgrade ? 101 : 200, headers, isPartial: true });
+  } catch (error) {
+    // The connection has ended: there is nothing left to withhold.
+    deps.log.debug('verdict about a hijacked connection', { id: exchange.id, error: errorMessage(error) });
+  }
+}

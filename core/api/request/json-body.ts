@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { invalidParameter } from '@gantry/sdk';
+
+/** Bytes of JSON a request may carry. */
+export const maximumJsonBytes = 4 * 1024 * 1024;
+
+/**
+ * Reads a whole body as JSON; undefined when the request says it has none.
+ *
+ * @throws invalid-parameter  another content type, too large, not JSON, or data after the value
+ */
+export async function readJson(
+  headers: IncomingHttpHeaders,
+  body: Readable,
+  limitBytes = maximumJsonBytes,
+): Promise<unknown> {
+  const isEmpty = !announcesBody(headers);
+  const contentType = headers['content-type'];
+  if (contentType !== undefined || !isEmpty) assertJsonType(contentType ?? '');
+  if (isEmpty) return undefined;
+  const tooLarge = () => invalidParameter(`request body is larger than ${limitBytes} bytes`);
+  const bytes = await readBytes(body, limitBytes, Number(headers['content-length'] ?? 0), tooLarge);
+  const text = bytes.toString('utf8');
+  if (text.trim() === '') throw invalidParameter('invalid JSON: got EOF while reading request body');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const rest = contentAfterValue(cause, text);
+    if (rest) throw invalidParameter('unexpected content after JSON', cause);
+    throw invalidParameter(`invalid JSON: ${(cause as Error).message}`, cause);
+  }
+}
+
+/** Whether the headers announce a body, even one that turns out to be empty. */
+export function announcesBody(headers: IncomingHttpHeaders): boolean {
+  const declaredBytes = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (declaredBytes !== undefined && declaredBytes !== '0');
+}
+
+const mediaTypeOf = (contentType: string) => contentType.split(';', 1)[0]!.trim().toLowerCase();
+
+/** Whether a body of this content type is read as JSON. */
+export const isJsonType = (contentType: string): boolean => mediaTypeOf(contentType) === 'application/json';
+
+function assertJsonType(contentType: string): void {
+  const mediaType = mediaTypeOf(contentType);
+  if (mediaType === 'application/json') return;
+  if (mediaType === '') throw invalidParameter(`malformed Content-Type header (${contentType}): mime: no media type`);
+  throw invalidParameter(`unsupported Content-Type header (${contentType}): must be 'application/json'`);
+}
+
+/** Reads a whole body. @throws  what `tooLarge` makes */
+export async function readBytes(
+  body: Readable,
+  limitBytes: number,
+  declaredBytes: number,
+  tooLarge: () => Error,
+): Promise<Buffer> {
+  if (declaredBytes > limitBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // Leaving the loop must not destroy the request, or the client would never see why.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+    length += chunk.length;
+    if (length > limitBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+}
+
+/** Whether the text is one complete JSON value followed by more: V8 names the position where it gave up. */
+function contentAfterValue(error: unknown, text: string): boolean {
+  const position = /at position (\d+)/.exec((error as Error).message)?.[1];
+  if (position === undefined) return false;
+  try {
+    JSON.parse(text.slice(0, Number(position)));
+    return true;
+  } catch {
+    return false;
+  }
+}

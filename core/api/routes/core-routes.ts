@@ -1,0 +1,19 @@
+import type { ApiRoute } from '@gantry/sdk';
+import type { ApiServerDeps } from '../api-server';
+import { diskUsageRoute } from './disk-usage';
+import { eventsRoute } from './events';
+import { infoRoute } from './info';
+import { pingRoutes } from './ping';
+import { versionRoute } from './version';
+
+export interface CoreRouteDeps extends ApiServerDeps {
+  /** TCP addresses served without verifying clients. */
+  readonly unverifiedAddresses: () => readonly string[];
+  /** Settles when all plugins have started; undefined once that is so. */
+  readonly starting: () => Promise<unknown> | undefined;
+}
+
+/** The routes the core serves itself. */
+export function coreRoutes(deps: CoreRouteDeps): readonly ApiRoute[] {
+  return [...pingRoutes(), versionRoute(deps), infoRoute(deps), eventsRoute(deps), diskUsageRoute(deps)];
+}

@@ -1,0 +1,26 @@
+import type { CgroupFacts } from './system-facts';
+
+/** What an operator should know about this host; `docker info` prints each on a line. */
+export function systemWarnings(
+  cgroup: CgroupFacts,
+  forwardsIpv4: boolean,
+  unverifiedAddresses: readonly string[],
+): string[] {
+  const missing: readonly (readonly [boolean, string])[] = [
+    [cgroup.memoryLimit, 'No memory limit support'],
+    [cgroup.swapLimit, 'No swap limit support'],
+    [cgroup.cpuCfs, 'No cpu cfs quota support'],
+    [cgroup.cpuCfs, 'No cpu cfs period support'],
+    [cgroup.cpuShares, 'No cpu shares support'],
+    [cgroup.cpuSet, 'No cpuset support'],
+    [cgroup.pidsLimit, 'No pids limit support'],
+    [forwardsIpv4, 'IPv4 forwarding is disabled'],
+  ];
+  return [
+    ...missing.filter(([present]) => !present).map(([, text]) => `WARNING: ${text}`),
+    ...unverifiedAddresses.map(
+      (address) =>
+        `WARNING: API is accessible on ${address} without verifying clients; whoever reaches it is root on this host`,
+    ),
+  ];
+}

@@ -1,0 +1,118 @@
+import 'reflect-metadata';
+import { ApiRoutes1, Authz1, Clock1, type DaemonSettings, EventBus1, SystemInfo1, systemClock } from '@gantry/sdk';
+import { container, type DependencyContainer, type InjectionToken, instanceCachingFactory } from 'tsyringe';
+import { ApiServer } from './api/api-server';
+import { AuthorizationChain } from './authz/authorization-chain';
+import type { Configuration } from './config/read-configuration';
+import { EventLog } from './events/event-log';
+import { DriverRegistry } from './kernel/driver-registry';
+import { PluginHost } from './kernel/lifecycle/plugin-host';
+import { bundledPlugins } from './kernel/loader/bundled-plugins';
+import { RemotePlugins } from './kernel/remote/remote-plugins';
+import type { DaemonLog } from './log/create-logger';
+import { Daemon } from './process/daemon';
+import { daemonVersion } from './version';
+
+/** What plugins get from the core itself. */
+export const coreCapabilities: ReadonlySet<string> = new Set([Clock1.id, EventBus1.id]);
+
+/** What exists before anything is composed. */
+export interface DaemonInputs {
+  readonly configuration: Configuration;
+  readonly settings: DaemonSettings;
+  readonly log: DaemonLog;
+  readonly bundled?: readonly string[];
+}
+
+/** A name with the type it stands for. */
+type Token<T> = InjectionToken<T> & symbol;
+const token = <T>(name: string): Token<T> => Symbol(name) as Token<T>;
+
+export const tokens = {
+  configuration: token<Configuration>('configuration'),
+  settings: token<DaemonSettings>('settings'),
+  log: token<DaemonLog>('log'),
+  events: token<EventLog>('events'),
+  remote: token<RemotePlugins>('remote'),
+  drivers: token<DriverRegistry>('drivers'),
+  plugins: token<PluginHost>('plugins'),
+  authorization: token<AuthorizationChain>('authorization'),
+  api: token<ApiServer>('api'),
+  daemon: token<Daemon>('daemon'),
+} as const;
+
+/** Everything the daemon consists of, each part once. Building does nothing; `start` of the daemon begins the work. */
+export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
+  const parts = container.createChildContainer();
+  const provide = <T>(name: Token<T>, make: (from: DependencyContainer) => T): void => {
+    if (parts.isRegistered(name)) throw new Error(`${name.description} is registered twice`);
+    parts.register(name, { useFactory: instanceCachingFactory(make) });
+  };
+  provide(tokens.configuration, () => inputs.configuration);
+  provide(tokens.settings, () => inputs.settings);
+  provide(tokens.log, () => inputs.log);
+  provide(tokens.events, (from) => new EventLog(from.resolve(tokens.log)));
+  provide(
+    tokens.remote,
+    (from) =>
+      new RemotePlugins({
+        directories: inputs.configuration.values['plugin-directories'],
+        execRoot: inputs.settings.execRoot,
+        log: from.resolve(tokens.log),
+      }),
+  );
+  provide(tokens.drivers, (from) => {
+    const drivers = new DriverRegistry(from.resolve(tokens.remote));
+    drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
+    drivers.add(Clock1, 'clock', 'core', systemClock);
+    return drivers;
+  });
+  provide(
+    tokens.plugins,
+    (from) =>
+      new PluginHost({
+        registry: from.resolve(tokens.drivers),
+        settings: from.resolve(tokens.settings),
+        log: from.resolve(tokens.log),
+      }),
+  );
+  provide(tokens.authorization, (from) => {
+    const plugins = from.resolve(tokens.drivers).all(Authz1);
+    return new AuthorizationChain(inputs.configuration.values['authorization-plugins'], {
+      find: (name) => plugins.resolve(name),
+      log: from.resolve(tokens.log),
+    });
+  });
+  provide(tokens.api, (from) => {
+    const drivers = from.resolve(tokens.drivers);
+    return new ApiServer({
+      routes: () =>
+        drivers
+          .all(ApiRoutes1)
+          .entries()
+          .flatMap(([, contributed]) => contributed.routes),
+      systemInfo: () => drivers.all(SystemInfo1).entries(),
+      authorize: from.resolve(tokens.authorization),
+      version: daemonVersion,
+      events: from.resolve(tokens.events),
+      settings: from.resolve(tokens.settings),
+      log: from.resolve(tokens.log),
+    });
+  });
+  provide(
+    tokens.daemon,
+    (from) =>
+      new Daemon({
+        configuration: from.resolve(tokens.configuration),
+        bundled: inputs.bundled ?? bundledPlugins,
+        coreCapabilities,
+        plugins: from.resolve(tokens.plugins),
+        api: from.resolve(tokens.api),
+        authorization: from.resolve(tokens.authorization),
+        remote: from.resolve(tokens.remote),
+        drivers: from.resolve(tokens.drivers),
+        log: from.resolve(tokens.log),
+      }),
+  );
+  return parts;
+}

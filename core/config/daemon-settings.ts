@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import type { DaemonSettings } from '@gantry/sdk';
+import type { ConfigValues } from './known-keys';
+
+/** What plugins are shown of the configuration. */
+export function toDaemonSettings(values: ConfigValues, engineId: string): DaemonSettings {
+  return {
+    dataRoot: values['data-root'],
+    execRoot: values['exec-root'],
+    engineId,
+    debug: values.debug,
+    labels: values.labels,
+    bridge: Object.freeze({
+      name: values.bridge === '' ? 'docker0' : values.bridge,
+      bip: values.bip,
+      fixedCidr: values['fixed-cidr'],
+      defaultGateway: values['default-gateway'],
+      icc: values.icc,
+      ipMasq: values['ip-masq'],
+      ipForward: values['ip-forward'],
+      manageFirewall: values.iptables,
+      hostIp: values.ip,
+      userlandProxy: values['userland-proxy'],
+    }),
+    mtu: values.mtu,
+    defaultAddressPools: values['default-address-pools'],
+    dns: values.dns,
+    dnsOptions: values['dns-opts'],
+    dnsSearch: values['dns-search'],
+    hostGatewayIps: values['host-gateway-ips'],
+    storageDriver: values['storage-driver'] || 'overlay2',
+    insecureRegistries: values['insecure-registries'],
+    registryMirrors: values['registry-mirrors'],
+    maxConcurrentDownloads: values['max-concurrent-downloads'],
+    maxConcurrentUploads: values['max-concurrent-uploads'],
+    maxDownloadAttempts: values['max-download-attempts'],
+    logDriver: values['log-driver'],
+    logOpts: values['log-opts'],
+    defaultRuntime: values['default-runtime'],
+    runtimes: values.runtimes,
+    cgroupParent: values['cgroup-parent'],
+    cgroupDriver: 'cgroupfs',
+    defaultCgroupnsMode: values['default-cgroupns-mode'] ?? (onCgroupV2() ? 'private' : 'host'),
+    defaultIpcMode: values['default-ipc-mode'],
+    defaultShmSizeBytes: values['default-shm-size'],
+    defaultUlimits: Object.fromEntries(
+      Object.entries(values['default-ulimits']).map(([name, limit]) => [
+        name,
+        { name: limit.Name, soft: limit.Soft, hard: limit.Hard },
+      ]),
+    ),
+    init: values.init,
+    initPath: values['init-path'],
+    noNewPrivileges: values['no-new-privileges'],
+    seccompProfile: values['seccomp-profile'] === 'builtin' ? undefined : values['seccomp-profile'] || undefined,
+    liveRestore: values['live-restore'],
+    shutdownTimeoutS: values['shutdown-timeout'],
+    experimental: values.experimental,
+  };
+}
+
+/** Only the unified hierarchy has this file at its root. */
+const onCgroupV2 = () => existsSync('/sys/fs/cgroup/cgroup.controllers');

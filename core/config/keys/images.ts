@@ -1,0 +1,59 @@
+import { arrayOf, integer, string } from '@gantry/sdk';
+import { flagOf, key } from '../key';
+import { parsed } from '../value-schemas';
+
+const mirror = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new Error(`invalid mirror: unsupported scheme in "${text}"; use http:// or https://`);
+  if (url.search !== '' || url.hash !== '') throw new Error(`invalid mirror: query or fragment in "${text}"`);
+  if (url.username !== '' || url.password !== '') throw new Error('invalid mirror: username or password in the URL');
+  return text.endsWith('/') ? text : `${text}/`;
+};
+
+/** Where images come from and how they are stored. */
+export const imageKeys = {
+  'storage-driver': key({
+    schema: string(),
+    fallback: '',
+    fallbackText: 'overlay2',
+    flag: flagOf.string('storage-driver', 's'),
+    reload: 'restart',
+    about: 'Snapshotter that holds image and container layers',
+  }),
+  'insecure-registries': key<readonly string[]>({
+    schema: arrayOf(string()),
+    fallback: [],
+    flag: flagOf.list('insecure-registry'),
+    reload: 'restart',
+    about: 'Registries (host, host:port or CIDR) reached over plain http or unverified TLS',
+  }),
+  'registry-mirrors': key<readonly string[]>({
+    schema: arrayOf(parsed('a URL', mirror)),
+    fallback: [],
+    flag: flagOf.list('registry-mirror'),
+    reload: 'restart',
+    about: 'Mirrors of the default registry',
+  }),
+  'max-concurrent-downloads': key({
+    schema: integer({ min: 1 }),
+    fallback: 3,
+    flag: flagOf.integer('max-concurrent-downloads'),
+    reload: 'restart',
+    about: 'Layers pulled at the same time',
+  }),
+  'max-concurrent-uploads': key({
+    schema: integer({ min: 1 }),
+    fallback: 5,
+    flag: flagOf.integer('max-concurrent-uploads'),
+    reload: 'restart',
+    about: 'Layers pushed at the same time',
+  }),
+  'max-download-attempts': key({
+    schema: integer({ min: 1 }),
+    fallback: 5,
+    flag: flagOf.integer('max-download-attempts'),
+    reload: 'restart',
+    about: 'Attempts per layer before a pull fails',
+  }),
+};

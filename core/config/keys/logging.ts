@@ -1,0 +1,20 @@
+import { mapOf, string } from '@gantry/sdk';
+import { flagOf, key } from '../key';
+
+/** Where the output of containers goes. */
+export const loggingKeys = {
+  'log-driver': key({
+    schema: string({ pattern: /./ }),
+    fallback: 'json-file',
+    flag: flagOf.string('log-driver'),
+    reload: 'restart',
+    about: 'Log driver of containers that name none',
+  }),
+  'log-opts': key<Readonly<Record<string, string>>>({
+    schema: mapOf(string()),
+    fallback: {},
+    flag: flagOf.map('log-opt'),
+    reload: 'restart',
+    about: 'Options of the default log driver',
+  }),
+};

@@ -1,0 +1,95 @@
+/** A key or flag that dockerd 28 has and this daemon does not serve: why, and what to do instead. */
+export interface Refusal {
+  /** Names in daemon.json; empty when it is a flag only. */
+  readonly keys: readonly string[];
+  readonly flags: readonly string[];
+  /** How the flag takes its value, so that the rest of the command line is still understood. */
+  readonly takes: 'switch' | 'one';
+  readonly reason: string;
+}
+
+const both = (key: string, flag: string, takes: 'switch' | 'one', reason: string): Refusal => ({
+  keys: [key],
+  flags: [flag],
+  takes,
+  reason,
+});
+const same = (name: string, takes: 'switch' | 'one', reason: string): Refusal => both(name, name, takes, reason);
+const keyOnly = (name: string, reason: string): Refusal => ({ keys: [name], flags: [], takes: 'one', reason });
+
+const swarm = 'cluster mode is not part of this daemon';
+const ipv6 = 'IPv6 on the default bridge is not supported';
+const dockers = 'it concerns docker’s use of containerd; containers run under their own shims here';
+const removed = 'dockerd has removed it; take it out';
+
+export const refusals: readonly Refusal[] = [
+  same('containerd', 'one', 'containers run under their own shims here, without a containerd daemon; take it out'),
+  same('containerd-namespace', 'one', dockers),
+  both('containerd-plugin-namespace', 'containerd-plugins-namespace', 'one', dockers),
+  same('cri-containerd', 'switch', dockers),
+  both('cdi-spec-dirs', 'cdi-spec-dir', 'one', 'CDI devices are not supported'),
+  same('cpu-rt-period', 'one', 'realtime scheduling of containers is not supported'),
+  same('cpu-rt-runtime', 'one', 'realtime scheduling of containers is not supported'),
+  both(
+    'default-network-opts',
+    'default-network-opt',
+    'one',
+    'give options to each network with "docker network create -o"',
+  ),
+  same('default-gateway-v6', 'one', ipv6),
+  same('fixed-cidr-v6', 'one', ipv6),
+  same('ipv6', 'switch', ipv6),
+  same('ip6tables', 'switch', ipv6),
+  same('bip6', 'one', ipv6),
+  same('allow-direct-routing', 'switch', 'published ports are always filtered for directly routed traffic'),
+  same(
+    'bridge-accept-fwmark',
+    'one',
+    'firewall marks are not consulted; add an accept rule to your own nftables table',
+  ),
+  same('ip-forward-no-drop', 'switch', 'the policy of the FORWARD chain is never changed here'),
+  same('apparmor-profile', 'one', 'AppArmor profiles are not supported'),
+  same('firewall-backend', 'one', 'packet filter rules are always nftables rules'),
+  same('userland-proxy-path', 'one', 'the userland proxy is built in; switch it with "userland-proxy"'),
+  same('network-control-plane-mtu', 'one', swarm),
+  same('network-diagnostic-port', 'one', 'there is no network diagnostic server'),
+  same('swarm-default-advertise-addr', 'one', swarm),
+  keyOnly('swarm-raft-heartbeat-tick', swarm),
+  keyOnly('swarm-raft-election-tick', swarm),
+  both('node-generic-resources', 'node-generic-resource', 'one', swarm),
+  {
+    keys: ['proxies', 'http-proxy', 'https-proxy', 'no-proxy'],
+    flags: ['http-proxy', 'https-proxy', 'no-proxy'],
+    takes: 'one',
+    reason: 'proxies for registries are not supported',
+  },
+  both('storage-opts', 'storage-opt', 'one', 'the storage driver has no options'),
+  same('userns-remap', 'one', 'user namespaces are not supported'),
+  same('selinux-enabled', 'switch', 'SELinux labels are not supported'),
+  same('rootless', 'switch', 'the daemon needs root'),
+  same('metrics-addr', 'one', 'there is no metrics endpoint'),
+  same('raw-logs', 'switch', 'log lines are never coloured; take it out'),
+  keyOnly('builder', 'the builder is not part of this daemon'),
+  both('features', 'feature', 'one', 'no feature can be switched'),
+  keyOnly('resolv-conf', 'the resolver configuration of the host is /etc/resolv.conf'),
+  keyOnly('default-init', 'use "init-path"'),
+  keyOnly('host-gateway-ip', 'use "host-gateway-ips", a list'),
+  keyOnly('min-api-version', 'API versions from 1.24 on are always served'),
+  same('api-cors-header', 'one', 'a browser must not reach the API; use a reverse proxy'),
+  keyOnly('api-enable-cors', removed),
+  keyOnly('deprecated-key-path', removed),
+  same('allow-nondistributable-artifacts', 'one', removed),
+  { keys: ['graph'], flags: ['graph'], takes: 'one', reason: 'use "data-root"' },
+  { keys: [], flags: ['restart'], takes: 'switch', reason: 'use restart policies of containers' },
+  ...['cluster-store', 'cluster-advertise', 'cluster-store-opts'].map((name) => keyOnly(name, removed)),
+  keyOnly('disable-legacy-registry', removed),
+];
+
+/** Switched off or empty: what is asked for is what happens anyway, so that common files of dockerd are taken. */
+export function asksForNothing(value: unknown): boolean {
+  if (value === false || value === null || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+export const refusedKey = (name: string): Refusal | undefined => refusals.find((entry) => entry.keys.includes(name));
+export const refusedFlag = (name: string): Refusal | undefined => refusals.find((entry) => entry.flags.includes(name));

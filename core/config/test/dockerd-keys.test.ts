@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ownFlags, readCommandLine } from '../command-line';
+import { keyByFlag, knownKeys } from '../known-keys';
+import { ConfigurationError } from '../problem';
+import { readConfiguration } from '../read-configuration';
+import { refusals, refusedFlag, refusedKey } from '../refused-keys';
+
+/** @see https://docs.docker.com/reference/cli/dockerd */
+const dockerdFlags = `add-runtime allow-direct-routing authorization-plugin bip bip6 bridge bridge-accept-fwmark
+  cdi-spec-dir cgroup-parent config-file containerd containerd-namespace containerd-plugins-namespace cpu-rt-period
+  cpu-rt-runtime cri-containerd data-root debug default-address-pool default-cgroupns-mode default-gateway
+  default-gateway-v6 default-ipc-mode default-network-opt default-runtime default-shm-size default-ulimit dns dns-opt
+  dns-search exec-opt exec-root experimental feature firewall-backend fixed-cidr fixed-cidr-v6 group help host
+  host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward ip-forward-no-drop ip-masq
+  ip6tables iptables ipv6 label live-restore log-driver log-format log-level log-opt max-concurrent-downloads
+  max-concurrent-uploads max-download-attempts metrics-addr mtu network-control-plane-mtu no-new-privileges no-proxy
+  node-generic-resource pidfile raw-logs registry-mirror rootless seccomp-profile selinux-enabled shutdown-timeout
+  storage-driver storage-opt swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
+  userland-proxy-path userns-remap validate version`.split(/\s+/);
+
+/** Keys of daemon.json that are no flags under the same name. */
+const dockerdKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools
+  default-network-opts default-ulimits dns-opts exec-opts features hosts host-gateway-ip host-gateway-ips
+  insecure-registries labels log-opts network-diagnostic-port node-generic-resources oom-score-adjust proxies
+  registry-mirrors resolv-conf runtimes storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`.split(/\s+/);
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-keys-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function problemsOf(content: unknown, ...flags: string[]): readonly { readonly message: string }[] {
+  const file = join(folder, 'daemon.json');
+  writeFileSync(file, JSON.stringify(content));
+  try {
+    readConfiguration(readCommandLine(['--config-file', file, ...flags]));
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test.each(dockerdFlags)('the flag --%s is served or refused with a reason', (name) => {
+  expect(keyByFlag.has(name) || Object.hasOwn(ownFlags, name) || refusedFlag(name) !== undefined).toBe(true);
+});
+
+test.each(dockerdKeys)('the key %s is served or refused with a reason', (name) => {
+  expect(Object.hasOwn(knownKeys, name) || refusedKey(name) !== undefined).toBe(true);
+});
+
+test('nothing is both served and refused', () => {
+  for (const { keys, flags } of refusals) {
+    expect(keys.filter((name) => Object.hasOwn(knownKeys, name))).toEqual([]);
+    expect(flags.filter((name) => keyByFlag.has(name))).toEqual([]);
+  }
+});
+
+test.each(Object.keys(knownKeys))('a value of the wrong type for %s is refused at its place', (name) => {
+  const problems = problemsOf({ [name]: typeof knownKeys[name]!.fallback === 'number' ? 'x' : 4.5 });
+  expect(problems).toEqual([expect.objectContaining({ where: expect.stringContaining(`daemon.json:1:2 (/${name})`) })]);
+});
+
+test.each(Object.keys(knownKeys).filter((name) => knownKeys[name]!.flag))('%s in the file and as a flag', (name) => {
+  const { flag, merges, fallback } = knownKeys[name]!;
+  const text = flag!.takes === 'switch' ? 'true' : '1';
+  const said = problemsOf({ [name]: fallback ?? 'x' }, `--${flag!.name}=${text}`).map(({ message }) => message);
+  expect(said.some((message) => message.includes('both as a flag and in the configuration file'))).toBe(!merges);
+});
+
+test('what is refused is taken when it asks for nothing', () => {
+  const content = { ipv6: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
+  expect(problemsOf(content, '--raw-logs=false', '--metrics-addr=')).toEqual([]);
+  expect(problemsOf({ ipv6: true }, '--raw-logs')).toHaveLength(2);
+});

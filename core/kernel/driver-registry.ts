@@ -1,0 +1,67 @@
+import { type Capability, type DriverSet, notFound } from '@gantry/sdk';
+
+/** Finds drivers that no loaded plugin provides: those on sockets. */
+export interface DriverDiscovery {
+  /**
+   * @returns undefined  no plugin of this name exists anywhere, or drivers of this kind cannot be on sockets
+   * @throws  it exists and cannot be used
+   */
+  find(capabilityId: string, name: string, signal?: AbortSignal): Promise<unknown>;
+}
+
+export const noDiscovery: DriverDiscovery = { find: async () => undefined };
+
+interface Entry {
+  readonly owner: string;
+  readonly instance: unknown;
+}
+
+/** Everything that started plugins provide, by capability and name. The driver sets of plugins are views of it. */
+export class DriverRegistry {
+  private readonly kinds = new Map<string, Map<string, Entry>>();
+
+  constructor(private readonly discovery: DriverDiscovery = noDiscovery) {}
+
+  add(capability: Capability<any>, name: string, owner: string, instance: unknown): void {
+    const kind = this.kinds.get(capability.id) ?? new Map<string, Entry>();
+    this.kinds.set(capability.id, kind);
+    kind.set(name, { owner, instance });
+  }
+
+  /** Who provides the driver of this name, if anybody. */
+  ownerOf(capabilityId: string, name: string): string | undefined {
+    return this.kinds.get(capabilityId)?.get(name)?.owner;
+  }
+
+  removeOwner(owner: string): void {
+    for (const kind of this.kinds.values())
+      for (const [name, entry] of kind) if (entry.owner === owner) kind.delete(name);
+  }
+
+  /** The only instance of a capability of arity one. */
+  one<T>(capability: Capability<T>): T | undefined {
+    for (const entry of this.kinds.get(capability.id)?.values() ?? []) return entry.instance as T;
+    return undefined;
+  }
+
+  all<T>(capability: Capability<T>): DriverSet<T> {
+    const known = () => this.kinds.get(capability.id) ?? new Map<string, Entry>();
+    const set: DriverSet<T> = {
+      names: () => [...known().keys()].sort(),
+      get: (name) => known().get(name)?.instance as T | undefined,
+      entries: () => [...known()].map(([name, entry]): [string, T] => [name, entry.instance as T]).sort(byName),
+      resolve: async (name, signal) => {
+        const here = set.get(name);
+        if (here !== undefined) return here;
+        const found = await this.discovery.find(capability.id, name, signal);
+        if (found === undefined) throw notFound(`plugin "${name}" not found`);
+        // Another request may have found it meanwhile: keep the first.
+        if (set.get(name) === undefined) this.add(capability, name, `socket ${name}`, found);
+        return set.get(name)!;
+      },
+    };
+    return set;
+  }
+}
+
+const byName = <T>([a]: [string, T], [b]: [string, T]): number => (a < b ? -1 : 1);

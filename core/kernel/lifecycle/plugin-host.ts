@@ -1,0 +1,233 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Capability,
+  CleanupStack,
+  type DaemonSettings,
+  errorMessage,
+  type Logger,
+  type PluginContext,
+  withDeadline,
+} from '@gantry/sdk';
+import type { BootReport } from '../boot-report';
+import type { DriverRegistry } from '../driver-registry';
+import { capabilityOf, isContribution } from '../graph/resolve-graph';
+import { PluginSetError, pluginPointer } from '../plugin-problem';
+import type { PlannedPlugin, PluginPlan } from './plan-plugins';
+
+const defaultStartTimeoutMs = 15_000;
+/** `ready` restores what was running, and takes as long as there are containers. */
+const readyTimeoutMs = 120_000;
+
+interface Running {
+  readonly plugin: PlannedPlugin;
+  readonly context: PluginContext<any, any>;
+  readonly controller: AbortController;
+  readonly undo: CleanupStack;
+  readonly startMs: number;
+  readyMs: number;
+}
+
+/** Starts a planned set of plugins, and stops it again. */
+export class PluginHost {
+  /** In the order in which they started. */
+  private readonly running: Running[] = [];
+  private readonly skipped: { name: string; reason: string }[] = [];
+
+  constructor(
+    private readonly deps: {
+      readonly registry: DriverRegistry;
+      readonly settings: DaemonSettings;
+      readonly log: Logger;
+    },
+  ) {}
+
+  /**
+   * Starts every plugin as soon as those it depends on have started. When one that is not optional fails, all that
+   * started are stopped again.
+   *
+   * @throws PluginSetError  naming every plugin that failed
+   */
+  async start(plan: PluginPlan): Promise<void> {
+    this.skipped.push(...plan.skipped);
+    const failed = new Map<string, string>();
+    const abort = new AbortController();
+    const outcomes = new Map<string, Promise<void>>();
+    for (const plugin of plan.plugins) {
+      const before = [...plugin.dependencies].map((name) => outcomes.get(name));
+      outcomes.set(
+        plugin.name,
+        Promise.all(before).then(async () => {
+          const lost = [...plugin.mandatory].find((name) => failed.has(name));
+          try {
+            if (lost !== undefined) throw new Error(`it needs "${lost}", which is not running`);
+            if (abort.signal.aborted) throw new Error('the start of the daemon was given up');
+            await this.startOne(plugin, abort.signal);
+          } catch (error) {
+            failed.set(plugin.name, errorMessage(error));
+            this.deps.log.debug('plugin failed to start', { plugin: plugin.name, error });
+            if (!plugin.optional) abort.abort(error);
+          }
+        }),
+      );
+    }
+    await Promise.all(outcomes.values());
+    const fatal = plan.plugins.filter((plugin) => failed.has(plugin.name) && !plugin.optional);
+    for (const plugin of plan.plugins)
+      if (plugin.optional && failed.has(plugin.name))
+        this.skipped.push({ name: plugin.name, reason: failed.get(plugin.name)! });
+    if (fatal.length === 0) return;
+    await this.stop(defaultStartTimeoutMs);
+    throw new PluginSetError(
+      fatal.map((plugin) => ({
+        plugin: plugin.name,
+        pointer: pluginPointer(plugin.name),
+        message: `plugin "${plugin.name}" did not start: ${failed.get(plugin.name)}`,
+      })),
+    );
+  }
+
+  /**
+   * Runs the `ready` hooks, dependencies first.
+   *
+   * @throws PluginSetError  a plugin that is not optional failed; everything has been stopped
+   */
+  async ready(): Promise<void> {
+    for (const it of [...this.running]) {
+      const { definition, name, optional } = it.plugin;
+      if (definition.ready === undefined) continue;
+      const startedAt = performance.now();
+      try {
+        await withDeadline(`ready of plugin "${name}"`, readyTimeoutMs, async () => definition.ready!(it.context));
+      } catch (error) {
+        const message = `plugin "${name}" did not become ready: ${errorMessage(error)}`;
+        this.deps.log.debug('plugin failed to become ready', { plugin: name, error });
+        if (optional) {
+          this.deps.log.warn(message);
+          continue;
+        }
+        await this.stop(defaultStartTimeoutMs);
+        throw new PluginSetError([{ plugin: name, pointer: pluginPointer(name), message }]);
+      } finally {
+        it.readyMs = performance.now() - startedAt;
+      }
+    }
+  }
+
+  /** Stops in reverse. A plugin that does not end within the deadline is left behind with a warning. Never throws. */
+  async stop(deadlineMs: number): Promise<void> {
+    const endsAt = performance.now() + deadlineMs;
+    for (let it = this.running.pop(); it !== undefined; it = this.running.pop()) {
+      const left = Math.max(100, endsAt - performance.now());
+      await this.stopOne(it, left);
+    }
+  }
+
+  report(): BootReport {
+    return {
+      started: this.running.map(({ plugin, startMs, readyMs }) => ({
+        name: plugin.name,
+        version: plugin.definition.version,
+        startMs,
+        readyMs,
+        provides: Object.entries(plugin.definition.provides).map(([key, capability]) =>
+          capability.arity === 'one' ? capability.id : `${capability.id} ${key}`,
+        ),
+      })),
+      skipped: this.skipped,
+    };
+  }
+
+  private async startOne(plugin: PlannedPlugin, giveUp: AbortSignal): Promise<void> {
+    const { definition, name } = plugin;
+    const controller = new AbortController();
+    const undo = new CleanupStack();
+    const startedAt = performance.now();
+    const forward = () => controller.abort(giveUp.reason);
+    giveUp.addEventListener('abort', forward, { once: true });
+    try {
+      const context = await this.contextFor(plugin, controller.signal, undo);
+      const provided = (await withDeadline(
+        `start of plugin "${name}"`,
+        definition.startTimeoutMs ?? defaultStartTimeoutMs,
+        async () => definition.start(context),
+        giveUp,
+      )) as Record<string, unknown>;
+      for (const [key, capability] of Object.entries(definition.provides)) {
+        const instance = provided?.[key];
+        if (instance === undefined || instance === null)
+          throw new Error(`"start" returned nothing for "${key}" (${capability.id}), which it says it provides`);
+        this.deps.registry.add(capability, instanceName(name, key, capability), name, instance);
+      }
+      this.addConfigured(plugin, provided);
+      this.running.push({ plugin, context, controller, undo, startMs: performance.now() - startedAt, readyMs: 0 });
+    } catch (error) {
+      controller.abort(error);
+      this.deps.registry.removeOwner(name);
+      for (const failure of await undo.runAll())
+        this.deps.log.warn('cleaning up after a failed plugin failed', { plugin: name, error: failure });
+      throw error;
+    } finally {
+      giveUp.removeEventListener('abort', forward);
+    }
+  }
+
+  /** Drivers that are named in the configuration, where no definition can list them. */
+  private addConfigured({ name, definition }: PlannedPlugin, provided: Record<string, unknown>): void {
+    const { alsoProvides, provides } = definition;
+    if (alsoProvides === undefined) return;
+    for (const [key, instance] of Object.entries(provided)) {
+      if (Object.hasOwn(provides, key)) continue;
+      const owner = this.deps.registry.ownerOf(alsoProvides.id, key);
+      if (owner !== undefined) throw new Error(`${alsoProvides.id} named "${key}" is provided by "${owner}" as well`);
+      this.deps.registry.add(alsoProvides, key, name, instance);
+    }
+  }
+
+  private async contextFor(
+    plugin: PlannedPlugin,
+    signal: AbortSignal,
+    undo: CleanupStack,
+  ): Promise<PluginContext<any, any>> {
+    const { settings, registry, log } = this.deps;
+    const stateDir = join(settings.dataRoot, plugin.name);
+    const runDir = join(settings.execRoot, plugin.name);
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    const needs: Record<string, unknown> = {};
+    for (const [key, need] of Object.entries(plugin.definition.requires ?? {})) {
+      const { capability, mode } = capabilityOf(need);
+      needs[key] = mode === 'all' ? registry.all(capability) : registry.one(capability);
+    }
+    return Object.freeze({
+      config: plugin.config,
+      needs: Object.freeze(needs),
+      settings,
+      stateDir,
+      runDir,
+      log: log.child({ plugin: plugin.name }),
+      signal,
+      onStop: (cleanup) => {
+        undo.push(cleanup);
+        // A start that goes on after its deadline: what it acquires now has nobody else to give it back.
+        if (signal.aborted) void undo.runAll();
+      },
+    });
+  }
+
+  private async stopOne(it: Running, deadlineMs: number): Promise<void> {
+    const { name } = it.plugin;
+    it.controller.abort(new Error('the plugin is told to stop'));
+    try {
+      const failures = await withDeadline(`stop of plugin "${name}"`, deadlineMs, () => it.undo.runAll());
+      for (const error of failures) this.deps.log.warn('stopping a plugin failed', { plugin: name, error });
+    } catch (error) {
+      this.deps.log.warn(errorMessage(error), { plugin: name });
+    }
+    this.deps.registry.removeOwner(name);
+  }
+}
+
+/** Drivers are known by the key users type; contributions of several plugins must not hide each other. */
+const instanceName = (plugin: string, key: string, capability: Capability<any>): string =>
+  isContribution(capability.id) ? `${plugin}/${key}` : key;

@@ -1,0 +1,14 @@
+/** Plugins that come with the daemon, by name; their packages are `@gantry/plugin-<name>`. */
+export const bundledPlugins: readonly string[] = [
+  'containers',
+  'images',
+  'log-json-file',
+  'logs',
+  'network-bridge',
+  'network-host',
+  'network-none',
+  'networks',
+  'runtime-runc',
+  'volume-local',
+  'volumes',
+];

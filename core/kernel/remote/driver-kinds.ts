@@ -1,0 +1,39 @@
+import { Authz1, IpamDriver1, LogDriver1, NetworkDriver1, VolumeDriver1 } from '@gantry/sdk';
+import type { PluginClient } from '@gantry/sdk/client';
+
+/** How a kind of driver is spoken to on a socket. */
+export interface DriverKind {
+  /** As in the answer to the handshake (P-ACT-2). */
+  readonly implementsName: string;
+  connect(client: PluginClient, context: DriverContext): unknown;
+}
+
+/** What some kinds of drivers need besides a socket. */
+export interface DriverContext {
+  /** Where the FIFOs of log drivers are. */
+  readonly logFifos: string;
+}
+
+/** The protocol client, loaded only when there is a plugin to talk to. */
+export const protocolClient = () => require('@gantry/sdk/client') as typeof import('@gantry/sdk/client');
+
+/** Capability → its kind on the wire. What is missing here cannot be on a socket. */
+export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, DriverKind>([
+  [
+    VolumeDriver1.id,
+    { implementsName: 'VolumeDriver', connect: (client) => protocolClient().connectVolumeDriver(client) },
+  ],
+  [
+    NetworkDriver1.id,
+    { implementsName: 'NetworkDriver', connect: (client) => protocolClient().connectNetworkDriver(client) },
+  ],
+  [
+    LogDriver1.id,
+    {
+      implementsName: 'LogDriver',
+      connect: (client, { logFifos }) => protocolClient().connectLogDriver(client, { fifoFolder: logFifos }),
+    },
+  ],
+  [Authz1.id, { implementsName: 'authz', connect: (client) => protocolClient().connectAuthorizationPlugin(client) }],
+  [IpamDriver1.id, { implementsName: 'IpamDriver', connect: (client) => protocolClient().connectIpamDriver(client) }],
+]);

@@ -1,0 +1,161 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cancelled, conflict, errorMessage, type Logger, notFound } from '@gantry/sdk';
+import type { PluginClient, RetrySchedule } from '@gantry/sdk/client';
+import type { DriverDiscovery, DriverRegistry } from '../driver-registry';
+import type { SocketPlugin } from '../loader/load-plugins';
+import { type DriverKind, driverKinds, protocolClient } from './driver-kinds';
+import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
+
+/** A plugin that has answered the handshake. */
+export interface ActivePlugin {
+  readonly name: string;
+  readonly client: PluginClient;
+  /** Kinds as in P-ACT-2. */
+  readonly kinds: readonly string[];
+}
+
+export interface RemotePluginsDeps {
+  readonly directories: PluginDirectories;
+  /** The daemon's exec root; what is made for plugins at run time is below it. */
+  readonly execRoot: string;
+  readonly log: Logger;
+  /** When calls that reach nobody are repeated; the protocol's schedule (P-CALL-5) when absent. */
+  readonly retry?: RetrySchedule;
+}
+
+/**
+ * Plugins of other processes: found by name, activated at their first use, and kept while this process lives
+ * (P-DISC-8). A failed activation is forgotten, so that the next use looks anew.
+ */
+export class RemotePlugins implements DriverDiscovery {
+  private readonly active = new Map<string, Promise<ActivePlugin | undefined>>();
+  private readonly clients = new Set<PluginClient>();
+  private readonly logFifos: string;
+  private tidied: Promise<void> | undefined;
+  private configured: readonly SocketPlugin[] = [];
+
+  constructor(private readonly deps: RemotePluginsDeps) {
+    this.logFifos = join(deps.execRoot, 'logging');
+  }
+
+  /** Tells which plugins daemon.json names with their sockets. Whatever an earlier run left behind is removed. */
+  configure(plugins: readonly SocketPlugin[]): void {
+    this.configured = plugins;
+    void this.tidy();
+  }
+
+  /** @throws not-found  the plugin is there, and is not of this kind */
+  async find(capabilityId: string, name: string, signal?: AbortSignal): Promise<unknown> {
+    const kind = driverKinds.get(capabilityId);
+    if (kind === undefined) return undefined;
+    const plugin = await waitFor(`plugin "${name}"`, this.activate(name), signal);
+    if (plugin === undefined) return undefined;
+    if (!plugin.kinds.includes(kind.implementsName))
+      throw notFound(`plugin "${name}" does not implement the requested driver (${kind.implementsName})`);
+    return this.connect(kind, plugin);
+  }
+
+  /** @returns undefined when nothing of this name can be found. @throws unavailable, deadline, system */
+  activate(name: string): Promise<ActivePlugin | undefined> {
+    const known = this.active.get(name);
+    if (known !== undefined) return known;
+    const attempt = this.shakeHands(name);
+    this.active.set(name, attempt);
+    const forget = () => this.active.delete(name);
+    attempt.then((plugin) => plugin === undefined && forget(), forget);
+    return attempt;
+  }
+
+  /**
+   * Activates a configured plugin and makes its drivers known by its name.
+   *
+   * @throws conflict   a driver of that name and kind is there already
+   * @throws not-found  it implements nothing that this daemon can use
+   */
+  async register(name: string, registry: DriverRegistry): Promise<void> {
+    const plugin = await this.activate(name);
+    if (plugin === undefined) throw notFound(`plugin "${name}" not found`);
+    let useful = false;
+    for (const [capabilityId, kind] of driverKinds) {
+      if (!plugin.kinds.includes(kind.implementsName)) continue;
+      useful = true;
+      const capability = { id: capabilityId, arity: 'many' } as const;
+      const owner = `socket ${name}`;
+      const present = registry.ownerOf(capabilityId, name);
+      if (present !== undefined && present !== owner)
+        throw conflict(`a ${kind.implementsName} named "${name}" is provided by the plugin "${present}" as well`);
+      registry.add(capability, name, owner, await this.connect(kind, plugin));
+    }
+    if (!useful)
+      throw notFound(
+        `it implements ${plugin.kinds.join(', ') || 'nothing'}, and this daemon can use none of that over a socket`,
+      );
+  }
+
+  /** Drops the connections. The plugins themselves are not ours to stop (P-KIND-2). */
+  close(): void {
+    for (const client of this.clients) client.close();
+    this.clients.clear();
+    this.active.clear();
+  }
+
+  private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
+    await this.tidy();
+    return kind.connect(plugin.client, { logFifos: this.logFifos });
+  }
+
+  /** FIFOs of a run that was killed: whoever read them has seen their end. */
+  private tidy(): Promise<void> {
+    this.tidied ??= rm(this.logFifos, { recursive: true, force: true }).catch((error: unknown) =>
+      this.deps.log.warn('old log FIFOs could not be removed', { folder: this.logFifos, error: errorMessage(error) }),
+    );
+    return this.tidied;
+  }
+
+  private async shakeHands(name: string): Promise<ActivePlugin | undefined> {
+    const found = await this.locate(name);
+    if (found === undefined) return undefined;
+    const { log, retry } = this.deps;
+    const startedAt = performance.now();
+    const client = protocolClient().connectPlugin({ ...found, retry });
+    this.clients.add(client);
+    try {
+      const { implements: kinds } = await client.activate();
+      log.debug('plugin activated', {
+        plugin: name,
+        address: found.address,
+        implements: kinds.join(','),
+        ms: Math.round(performance.now() - startedAt),
+      });
+      return { name, client, kinds };
+    } catch (error) {
+      this.clients.delete(client);
+      client.close();
+      log.debug('plugin could not be activated', { plugin: name, address: found.address, error: errorMessage(error) });
+      throw error;
+    }
+  }
+
+  private async locate(name: string): Promise<FoundPlugin | undefined> {
+    const here = this.configured.find((plugin) => plugin.name === name);
+    if (here !== undefined) return { name, address: here.address };
+    return findPluginFile(name, this.deps.directories);
+  }
+}
+
+/** Gives up waiting when the signal aborts; the work goes on for those who come later. */
+async function waitFor<T>(what: string, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let stop!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(cancelled(`waiting for ${what} was cancelled`, signal.reason));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,122 @@
+import { dirname, resolve } from 'node:path';
+import { errorMessage, type Logger } from '@gantry/sdk';
+import type { ApiServer } from '../api/api-server';
+import type { AuthorizationChain } from '../authz/authorization-chain';
+import { listenAddresses } from '../config/listen-addresses';
+import { ConfigurationError } from '../config/problem';
+import type { Configuration } from '../config/read-configuration';
+import { renderBootReport } from '../kernel/boot-report';
+import type { DriverRegistry } from '../kernel/driver-registry';
+import { type PluginPlan, planPlugins } from '../kernel/lifecycle/plan-plugins';
+import type { PluginHost } from '../kernel/lifecycle/plugin-host';
+import { loadPlugins, type SocketPlugin } from '../kernel/loader/load-plugins';
+import { type PluginProblem, PluginSetError, pluginPointer } from '../kernel/plugin-problem';
+import type { RemotePlugins } from '../kernel/remote/remote-plugins';
+import { checkChoices } from './check-choices';
+
+export interface DaemonDeps {
+  readonly configuration: Configuration;
+  readonly bundled: readonly string[];
+  /** Ids of the capabilities that plugins get from the core. */
+  readonly coreCapabilities: ReadonlySet<string>;
+  readonly plugins: PluginHost;
+  readonly api: ApiServer;
+  readonly authorization: AuthorizationChain;
+  readonly remote: RemotePlugins;
+  readonly drivers: DriverRegistry;
+  readonly log: Logger;
+}
+
+/** How long streams and requests in flight may take to end when the plugins have stopped. */
+const graceMs = 250;
+
+/** The running whole: plugins behind sockets. */
+export class Daemon {
+  constructor(private readonly deps: DaemonDeps) {}
+
+  /**
+   * @throws ConfigurationError  the plugin set cannot run; every reason at once
+   * @throws system  an authorization plugin cannot be used
+   */
+  async start(): Promise<void> {
+    const { configuration, plugins, api, authorization, log } = this.deps;
+    const startedAt = performance.now();
+    // The sockets open first: whoever connects while plugins are loaded waits for them instead of being refused.
+    for (const address of listenAddresses(configuration)) await api.listen(address);
+    const plan = await planConfigured(this.deps);
+    try {
+      await Promise.all([plugins.start(plan), this.reachSockets(plan.sockets)]);
+      await plugins.ready();
+    } catch (error) {
+      throw error instanceof PluginSetError ? located(error.problems, configuration) : error;
+    }
+    await authorization.activate();
+    api.started();
+    const report = plugins.report();
+    for (const { name, reason } of report.skipped) log.info('plugin skipped', { plugin: name, reason });
+    log.info('plugins started', {
+      started: report.started.length,
+      skipped: report.skipped.length,
+      ms: Math.round(performance.now() - startedAt),
+    });
+    for (const line of renderBootReport(report)) log.debug(line);
+  }
+
+  /**
+   * Shakes hands with the plugins that daemon.json names by their sockets. The optional ones are not waited for.
+   *
+   * @throws PluginSetError  those that are not optional and cannot be used
+   */
+  private async reachSockets(sockets: readonly SocketPlugin[]): Promise<void> {
+    const { remote, drivers, log } = this.deps;
+    remote.configure(sockets);
+    const problems: PluginProblem[] = [];
+    const attempts = sockets.map(async ({ name, optional }) => {
+      try {
+        await remote.register(name, drivers);
+      } catch (error) {
+        const message = `plugin "${name}" cannot be used: ${errorMessage(error)}`;
+        if (optional) log.warn(`${message}; it is asked again when somebody needs it`);
+        else problems.push({ plugin: name, pointer: `${pluginPointer(name)}/socket`, message });
+      }
+    });
+    await Promise.all(attempts.filter((_, index) => !sockets[index]!.optional));
+    if (problems.length > 0) throw new PluginSetError(problems);
+  }
+
+  /**
+   * Stops everything in reverse. Clients attached to containers or waiting for them keep their connections until the
+   * containers have stopped, and learn the exit code. Never throws.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    const { api, plugins, remote } = this.deps;
+    api.stopAccepting();
+    await plugins.stop(deadlineMs);
+    await api.close(graceMs);
+    remote.close();
+  }
+}
+
+/**
+ * Loads and judges the configured plugin set without starting it.
+ *
+ * @throws ConfigurationError  every problem at once, with its place in daemon.json
+ */
+export async function planConfigured(
+  deps: Pick<DaemonDeps, 'configuration' | 'bundled' | 'coreCapabilities'>,
+): Promise<PluginPlan> {
+  const { values, file } = deps.configuration;
+  const searchFrom = [...new Set([process.cwd(), ...(file ? [resolve(dirname(file))] : []), values['data-root']])];
+  const loaded = await loadPlugins(deps.bundled, values.plugins, searchFrom);
+  const planned = planPlugins(loaded, deps.coreCapabilities);
+  if ('problems' in planned) throw located(planned.problems, deps.configuration);
+  const problems = checkChoices(deps.configuration, planned.plan);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return planned.plan;
+}
+
+function located(problems: readonly PluginProblem[], configuration: Configuration): ConfigurationError {
+  return new ConfigurationError(
+    problems.map(({ pointer, message }) => ({ where: configuration.where(pointer), message })),
+  );
+}

@@ -1,0 +1,176 @@
+import {
+  type ApiReply,
+  type ApiRequest,
+  type ApiRoute,
+  apiVersionAtLeast,
+  errorMessage,
+  invalidParameter,
+  notModified,
+  reply,
+} from '@gantry/sdk';
+import { createContainer, renameContainer } from '../create/create-container';
+import type { Engine } from '../engine';
+import type { WaitCondition } from '../run/container';
+import { settleExit } from '../run/exit-handler';
+import { removeContainer } from '../run/remove-container';
+import { startContainer } from '../run/start-container';
+import {
+  killContainer,
+  pauseContainer,
+  restartContainer,
+  stopContainer,
+  unpauseContainer,
+} from '../run/stop-container';
+import { LIST_FILTERS, parseFilters, selectContainers } from './list-filters';
+import { parseCreate, queryFlag, queryInteger } from './parse-request';
+import { renderInspect } from './render-inspect';
+import { ListRenderer, renderListItem, statusText } from './render-list';
+
+/** Routes of a container's life: create, start, stop, … and the two that look at it. */
+export function containerRoutes(engine: Engine): ApiRoute[] {
+  const list = new ListRenderer(engine);
+  const id = (request: ApiRequest) => request.params.id ?? '';
+  const post = (path: string, handle: (request: ApiRequest) => Promise<ApiReply>): ApiRoute => ({
+    method: 'POST',
+    path: `/containers/${path}`,
+    handle,
+  });
+  const done = reply.empty(204);
+
+  return [
+    post('create', async (request) => {
+      const made = await createContainer(await parseCreate(request), engine, request.signal);
+      return reply.json(201, { Id: made.id, Warnings: made.warnings });
+    }),
+    {
+      method: 'GET',
+      path: '/containers/json',
+      handle: async ({ query }) => {
+        const containers = await selectContainers(
+          {
+            all: queryFlag(query, 'all'),
+            limit: queryInteger(query, 'limit') ?? 0,
+            filters: parseFilters(query.get('filters'), LIST_FILTERS),
+          },
+          engine,
+        );
+        if (!queryFlag(query, 'size')) return reply.raw(200, 'application/json', list.render(containers));
+        const nowMs = engine.clock.now().getTime();
+        return reply.json(
+          200,
+          await Promise.all(
+            containers.map(async (container) => {
+              const sizes = await engine.images.rootFilesystemSize(container.id);
+              return {
+                ...renderListItem(container, statusText(container, nowMs).text, engine),
+                SizeRw: sizes.sizeRw,
+                SizeRootFs: sizes.sizeRootFs,
+              };
+            }),
+          ),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: '/containers/{id}/json',
+      handle: async (request) => {
+        const container = engine.index.get(id(request));
+        const sizes = queryFlag(request.query, 'size')
+          ? await engine.images.rootFilesystemSize(container.id)
+          : undefined;
+        return reply.json(200, renderInspect(container, engine, request.apiVersion, sizes));
+      },
+    },
+    post('{id}/start', async (request) => {
+      if (request.query.get('checkpoint')) throw invalidParameter('checkpoint is only supported in experimental mode');
+      // A start goes on when its client leaves: half a start helps nobody.
+      await startAndTidy(id(request), engine);
+      return done;
+    }),
+    post('{id}/stop', async (request) => {
+      await stopContainer(id(request), stopOptions(request), engine);
+      return done;
+    }),
+    post('{id}/restart', async (request) => {
+      await restartContainer(id(request), stopOptions(request), engine, new AbortController().signal);
+      return done;
+    }),
+    post('{id}/kill', async (request) => {
+      await killContainer(id(request), request.query.get('signal') ?? '', engine);
+      return done;
+    }),
+    post('{id}/pause', async (request) => {
+      await pauseContainer(id(request), engine);
+      return done;
+    }),
+    post('{id}/unpause', async (request) => {
+      await unpauseContainer(id(request), engine);
+      return done;
+    }),
+    post('{id}/rename', async (request) => {
+      await renameContainer(id(request), request.query.get('name') ?? '', engine);
+      return done;
+    }),
+    post('{id}/wait', async (request) => wait(request, engine)),
+    {
+      method: 'DELETE',
+      path: '/containers/{id}',
+      handle: async (request) => {
+        if (queryFlag(request.query, 'link'))
+          throw invalidParameter('removing a link is not possible: links are part of the container that has them');
+        await removeContainer(
+          id(request),
+          { force: queryFlag(request.query, 'force'), volumes: queryFlag(request.query, 'v') },
+          engine,
+        );
+        return done;
+      },
+    },
+  ];
+}
+
+/** A container with `--rm` that could not be started is removed like one that ended. */
+async function startAndTidy(reference: string, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  await settleExit(container, engine);
+  if (container.state.status === 'running') throw notModified('Container is already started');
+  try {
+    await startContainer(container.id, engine, new AbortController().signal);
+  } catch (error) {
+    if (container.record.hostConfig.AutoRemove && container.state.error !== '')
+      await removeContainer(container.id, { force: true, volumes: true }, engine).catch((cause: unknown) => {
+        engine.log.warn('removing a container that could not be started failed', {
+          id: container.id,
+          error: errorMessage(cause),
+        });
+      });
+    throw error;
+  }
+}
+
+function stopOptions({ query }: ApiRequest) {
+  return { signal: query.get('signal') ?? '', timeoutS: queryInteger(query, 't') };
+}
+
+function wait(request: ApiRequest, engine: Engine): ApiReply {
+  const container = engine.index.get(request.params.id ?? '');
+  const withDetails = apiVersionAtLeast(request.apiVersion, '1.30');
+  // Older clients could not say what to wait for.
+  const asked = (withDetails && request.query.get('condition')) || 'not-running';
+  const condition = ['not-running', 'next-exit', 'removed'].includes(asked) ? (asked as WaitCondition) : undefined;
+  if (condition === undefined) throw invalidParameter(`invalid condition: "${asked}"`);
+  // From here on we listen: an exit between the headers and the body is not missed.
+  const abort = new AbortController();
+  const result = container.wait(condition, abort.signal);
+  return reply.stream(200, 'application/json', async (out, signal) => {
+    const onAbort = () => abort.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const exit = await result;
+    signal.removeEventListener('abort', onAbort);
+    if (exit === undefined) return;
+    const error = withDetails && exit.error ? { Error: { Message: exit.error } } : {};
+    out.write(`${JSON.stringify({ StatusCode: exit.exitCode, ...error })}\n`);
+  });
+}

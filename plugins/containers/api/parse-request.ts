@@ -1,0 +1,97 @@
+import { type ApiRequest, type ApiVersion, apiVersionAtLeast, invalidParameter } from '@gantry/sdk';
+import {
+  configDocument,
+  type HostConfig,
+  hostConfigDocument,
+  networkingConfigDocument,
+} from '../config/container-config';
+import { flag, integer, listOf, nullable, struct, text, words } from '../config/decode';
+import type { CreateRequest } from '../create/create-container';
+import type { ExecConfig } from '../exec/exec-instance';
+
+/** A query flag as Go's strconv and dockerd's forms know it: absent, `0`, `false`, `no`, `none` are false. */
+export function queryFlag(query: URLSearchParams, name: string): boolean {
+  const value = (query.get(name) ?? '').trim().toLowerCase();
+  return !['', '0', 'no', 'false', 'none'].includes(value);
+}
+
+/** @throws invalid-parameter  not an integer */
+export function queryInteger(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (!/^-?\d+$/.test(value)) throw invalidParameter(`invalid value for ${name}: "${value}" is not an integer`);
+  return Number(value);
+}
+
+/**
+ * Seconds since the epoch with a fraction, as `since` and `until` of logs come.
+ *
+ * @returns nanoseconds; undefined for absent and zero
+ */
+export function queryTime(query: URLSearchParams, name: string): bigint | undefined {
+  const value = query.get(name);
+  if (value === null || value === '' || value === '0') return undefined;
+  const match = /^(\d+)(?:\.(\d{1,9})\d*)?$/.exec(value);
+  if (match) return BigInt(match[1] ?? 0) * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
+  const parsed = Date.parse(value);
+  if (Number.isNaN(parsed)) throw invalidParameter(`invalid value for ${name}: "${value}" is not a time`);
+  return BigInt(parsed) * 1_000_000n;
+}
+
+const hostConfigField = struct({ HostConfig: nullable(hostConfigDocument) });
+const networkingField = struct({ NetworkingConfig: nullable(networkingConfigDocument) });
+
+/** @throws invalid-parameter */
+export async function parseCreate(request: ApiRequest): Promise<CreateRequest> {
+  const body = await request.json();
+  if (body === undefined) throw invalidParameter('invalid JSON: got EOF while reading request body');
+  const { HostConfig } = hostConfigField.decode(body, '');
+  const { NetworkingConfig } = networkingField.decode(body, '');
+  return {
+    name: request.query.get('name') ?? '',
+    platform: request.query.get('platform') ?? '',
+    config: configDocument.decode(body, ''),
+    hostConfig: asOlderClientsMeant(HostConfig ?? hostConfigDocument.decode({}, ''), request.apiVersion),
+    endpoints: NetworkingConfig?.EndpointsConfig ?? {},
+  };
+}
+
+/** Clients before 1.40 know no private IPC namespace: theirs can be joined unless they say otherwise. */
+function asOlderClientsMeant(given: HostConfig, version: ApiVersion): HostConfig {
+  if (given.IpcMode !== '' || apiVersionAtLeast(version, '1.40')) return given;
+  return { ...given, IpcMode: 'shareable' };
+}
+
+const execDocument = struct({
+  User: text,
+  Privileged: flag,
+  Tty: flag,
+  ConsoleSize: nullable(listOf(integer)),
+  AttachStdin: flag,
+  AttachStderr: flag,
+  AttachStdout: flag,
+  DetachKeys: text,
+  Env: listOf(text),
+  WorkingDir: text,
+  Cmd: words,
+});
+
+/** @throws invalid-parameter */
+export async function parseExec(request: ApiRequest): Promise<ExecConfig> {
+  const body = execDocument.decode(await request.json(), '');
+  return {
+    user: body.User,
+    privileged: body.Privileged,
+    terminal: body.Tty,
+    attachStdin: body.AttachStdin,
+    attachStdout: body.AttachStdout,
+    attachStderr: body.AttachStderr,
+    detachKeys: body.DetachKeys,
+    env: body.Env,
+    workingDir: body.WorkingDir,
+    command: body.Cmd,
+    consoleSize: body.ConsoleSize ?? undefined,
+  };
+}
+
+export const execStartDocument = struct({ Detach: flag, Tty: flag, ConsoleSize: nullable(listOf(integer)) });

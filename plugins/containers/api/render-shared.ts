@@ -1,0 +1,71 @@
+import type { EndpointState, SandboxState } from '@gantry/sdk';
+import type { EndpointSettings } from '../config/container-config';
+import type { ContainerRecord, MountPoint } from '../records/container-record';
+import { isAlive } from '../run/state';
+
+/** `EndpointSettings` by network name: what was asked, and what came of it while it runs. */
+export function renderNetworks(record: ContainerRecord, sandbox: SandboxState | undefined): Record<string, unknown> {
+  const live = new Map((sandbox?.endpoints ?? []).map((endpoint) => [endpoint.networkName, endpoint]));
+  const out: Record<string, unknown> = {};
+  for (const [network, asked] of Object.entries(record.networks)) {
+    const state = live.get(network) ?? byReference(sandbox, network);
+    out[state?.networkName ?? network] = renderEndpoint(asked, state);
+  }
+  return out;
+}
+
+function byReference(sandbox: SandboxState | undefined, reference: string): EndpointState | undefined {
+  return sandbox?.endpoints.find(
+    ({ networkId }) => networkId === reference || (reference.length >= 12 && networkId.startsWith(reference)),
+  );
+}
+
+function renderEndpoint(asked: EndpointSettings, state: EndpointState | undefined): Record<string, unknown> {
+  const ipam = asked.IPAMConfig;
+  const cleaned = ipam && Object.fromEntries(Object.entries(ipam).filter(([, value]) => value !== undefined));
+  return {
+    IPAMConfig: cleaned ?? null,
+    Links: asked.Links ?? null,
+    Aliases: asked.Aliases ?? null,
+    MacAddress: state?.macAddress ?? asked.MacAddress ?? '',
+    DriverOpts: asked.DriverOpts ?? null,
+    GwPriority: asked.GwPriority ?? 0,
+    NetworkID: state?.networkId ?? '',
+    EndpointID: state?.endpointId ?? '',
+    Gateway: state?.gateway ?? '',
+    IPAddress: state?.ipAddress ?? '',
+    IPPrefixLen: state?.ipPrefixLen ?? 0,
+    IPv6Gateway: state?.ipv6Gateway ?? '',
+    GlobalIPv6Address: state?.globalIPv6Address ?? '',
+    GlobalIPv6PrefixLen: state?.globalIPv6PrefixLen ?? 0,
+    DNSNames: state && state.dnsNames.length > 0 ? state.dnsNames : null,
+  };
+}
+
+export function renderMount(mount: MountPoint): Record<string, unknown> {
+  if (mount.type === 'tmpfs')
+    return {
+      Type: 'tmpfs',
+      Source: '',
+      Destination: mount.destination,
+      Mode: '',
+      RW: mount.readWrite,
+      Propagation: '',
+    };
+  const common = {
+    Destination: mount.destination,
+    Mode: mount.mode,
+    RW: mount.readWrite,
+    Propagation: mount.propagation,
+  };
+  if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, ...common };
+  return { Type: 'volume', Name: mount.name, Source: mount.source, Driver: mount.driver, ...common };
+}
+
+/** The sandbox of a container that runs. */
+export function liveSandbox(
+  record: ContainerRecord,
+  networks: { sandbox(id: string): SandboxState | undefined },
+): SandboxState | undefined {
+  return isAlive(record.state) ? networks.sandbox(record.id) : undefined;
+}

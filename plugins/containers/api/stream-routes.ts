@@ -1,0 +1,105 @@
+import { type ApiRequest, type ApiRoute, apiVersionAtLeast, conflict, invalidParameter, reply } from '@gantry/sdk';
+import type { Engine } from '../engine';
+import { assertAttachable, attach } from '../io/attach';
+import { assertReadable, writeLogs } from '../io/logs';
+import { isAlive } from '../run/state';
+import { queryFlag, queryInteger, queryTime } from './parse-request';
+
+const RAW = 'application/vnd.docker.raw-stream';
+const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream';
+
+/** Clients before 1.42 expect raw-stream for framed streams too. */
+export function streamType(request: ApiRequest, terminal: boolean): string {
+  return !terminal && apiVersionAtLeast(request.apiVersion, '1.42') ? MULTIPLEXED : RAW;
+}
+
+/** Routes that carry a container's streams. */
+export function streamRoutes(engine: Engine): ApiRoute[] {
+  const find = (request: ApiRequest) => engine.index.get(request.params.id ?? '');
+  return [
+    {
+      method: 'POST',
+      path: '/containers/{id}/attach',
+      flags: { hijack: true },
+      handle: (request) => {
+        const container = find(request);
+        const { query } = request;
+        const options = {
+          logs: queryFlag(query, 'logs'),
+          stream: queryFlag(query, 'stream'),
+          stdin: queryFlag(query, 'stdin'),
+          stdout: queryFlag(query, 'stdout'),
+          stderr: queryFlag(query, 'stderr'),
+          detachKeys: query.get('detachKeys') ?? '',
+        };
+        assertAttachable(container, options);
+        return reply.hijack(streamType(request, container.record.config.Tty), (connection) =>
+          attach(container, connection, options, engine),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: '/containers/{id}/logs',
+      handle: async (request) => {
+        const container = find(request);
+        const { query } = request;
+        const stdout = queryFlag(query, 'stdout');
+        const stderr = queryFlag(query, 'stderr');
+        if (!stdout && !stderr) throw invalidParameter('Bad parameters: you must choose at least one stream');
+        const tail = query.get('tail') ?? 'all';
+        const options = {
+          stdout,
+          stderr,
+          follow: queryFlag(query, 'follow'),
+          timestamps: queryFlag(query, 'timestamps'),
+          details: queryFlag(query, 'details'),
+          sinceNs: queryTime(query, 'since'),
+          untilNs: queryTime(query, 'until'),
+          tail: /^\d+$/.test(tail) ? Number(tail) : undefined,
+          framed: !container.record.config.Tty,
+        };
+        await assertReadable(container, engine);
+        return reply.stream(200, streamType(request, container.record.config.Tty), (out, signal) =>
+          writeLogs(container, out, options, signal, engine),
+        );
+      },
+    },
+    {
+      method: 'POST',
+      path: '/containers/{id}/resize',
+      handle: async (request) => {
+        const container = find(request);
+        const { columns, rows } = terminalSize(request);
+        if (!isAlive(container.state) || !container.task) throw conflict(`Container ${container.id} is not running`);
+        await container.task.resize(columns, rows);
+        engine.events.publish({
+          type: 'container',
+          action: 'resize',
+          actor: {
+            id: container.id,
+            attributes: {
+              ...container.record.config.Labels,
+              height: String(rows),
+              width: String(columns),
+              image: container.record.config.Image,
+              name: container.record.name,
+            },
+          },
+        });
+        return reply.empty(200);
+      },
+    },
+  ];
+}
+
+/** @throws invalid-parameter  `h` or `w` is missing or no number */
+export function terminalSize({ query }: ApiRequest): { columns: number; rows: number } {
+  const rows = queryInteger(query, 'h');
+  const columns = queryInteger(query, 'w');
+  if (rows === undefined || columns === undefined || rows < 0 || columns < 0 || rows > 65535 || columns > 65535)
+    throw invalidParameter(
+      `invalid resize ${rows === undefined ? 'height' : 'width'}: "${query.get(rows === undefined ? 'h' : 'w') ?? ''}"`,
+    );
+  return { columns, rows };
+}

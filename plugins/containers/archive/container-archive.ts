@@ -1,0 +1,253 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  CleanupStack,
+  conflict,
+  type EngineError,
+  forbidden,
+  invalidParameter,
+  notFound,
+  systemError,
+} from '@gantry/sdk';
+import type { Engine } from '../engine';
+import type { Container } from '../run/container';
+import { resolveContainerUser } from '../run/prepare-spec';
+import { isAlive } from '../run/state';
+import { pathInRoot } from '../spec/path-in-root';
+import { type ArchiveJob, type ArchiveReport, REPORT_FD } from './archive-job';
+import type { PathStat } from './path-stat';
+
+/** An archive that is being made: what it is of, and the way to get it. */
+export interface OpenArchive {
+  readonly stat: PathStat;
+  /** Sends the archive; must be called, or `close`. */
+  sendTo(out: Writable, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws not-found  `Could not find the file x in container y`. @see Engine API, HEAD /containers/{id}/archive */
+export async function statInContainer(reference: string, path: string, engine: Engine): Promise<PathStat> {
+  const open = await openArchive(reference, path, 'stat', engine);
+  await open.close();
+  return open.stat;
+}
+
+/** @throws not-found. @see Engine API, GET /containers/{id}/archive */
+export async function packFromContainer(reference: string, path: string, engine: Engine): Promise<OpenArchive> {
+  return openArchive(reference, path, 'pack', engine);
+}
+
+/** The container's own layers as one archive, without volumes. @see Engine API, GET /containers/{id}/export */
+export async function exportContainer(reference: string, engine: Engine): Promise<OpenArchive> {
+  return openArchive(reference, '/', 'export', engine);
+}
+
+/**
+ * Unpacks an archive into a directory of a container.
+ *
+ * @throws not-found          the directory is not there
+ * @throws invalid-parameter  it is none, or the archive is broken or contradicts what is there
+ * @throws forbidden          the file system is read-only
+ * @see Engine API, PUT /containers/{id}/archive
+ */
+export async function unpackIntoContainer(
+  reference: string,
+  path: string,
+  archive: Readable,
+  options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = engine.index.get(reference);
+  const view = await openView(container, false, engine);
+  try {
+    if (container.record.hostConfig.ReadonlyRootfs && !isOnWritableMount(container, path))
+      throw forbidden('container rootfs is marked read-only');
+    const { User } = container.record.config;
+    const owner =
+      options.copyUidGid && User ? await resolveContainerUser(container.record, view.root, User) : undefined;
+    const child = startProcess({
+      ...view,
+      action: 'unpack',
+      path: absolute(path),
+      noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+      owner: owner && { uid: owner.uid, gid: owner.gid },
+    });
+    const stop = () => child.process.kill('SIGKILL');
+    signal.addEventListener('abort', stop, { once: true });
+    // When the process refuses early its end of the pipe is closed; the report says why.
+    const sent = pipeline(archive, child.process.stdin as Writable).catch(() => undefined);
+    const report = await child.report;
+    await Promise.all([sent, child.ended]);
+    signal.removeEventListener('abort', stop);
+    if (!report.ok) throw refusal(report, path, container, reference);
+  } finally {
+    await view.close();
+  }
+}
+
+async function openArchive(
+  reference: string,
+  path: string,
+  action: 'stat' | 'pack' | 'export',
+  engine: Engine,
+): Promise<OpenArchive> {
+  const container = engine.index.get(reference);
+  const view = await openView(container, action === 'export', engine);
+  const child = startProcess({ ...view, action, path: absolute(path), noOverwriteDirNonDir: false, owner: undefined });
+  const close = async () => {
+    child.process.kill('SIGKILL');
+    await child.ended;
+    await view.close();
+  };
+  const report = await child.report;
+  if (!report.ok || report.stat === undefined) {
+    await close();
+    throw report.ok
+      ? systemError('the archive process did not describe the path')
+      : refusal(report, path, container, reference);
+  }
+  return {
+    stat: report.stat,
+    close,
+    async sendTo(out, signal) {
+      const stop = () => child.process.kill('SIGKILL');
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        await pipeline(child.process.stdout as Readable, out, { end: false });
+        const code = await child.ended;
+        if (code !== 0 && !signal.aborted) throw systemError(`archiving ${path} failed`);
+      } finally {
+        signal.removeEventListener('abort', stop);
+        await close();
+      }
+    },
+  };
+}
+
+/** The file system as the container sees it: that of its first process, or its layers with the volumes in place. */
+async function openView(
+  container: Container,
+  layersOnly: boolean,
+  engine: Engine,
+): Promise<Pick<ArchiveJob, 'root' | 'binds'> & { close(): Promise<void> }> {
+  if (container.state.status === 'removing' || container.state.status === 'dead')
+    throw conflict(`container ${container.id} is being removed`);
+  if (isAlive(container.state) && !layersOnly)
+    return { root: `/proc/${container.state.pid}/root`, binds: [], close: () => Promise.resolve() };
+  return engine.locks.run(container.id, async () => {
+    const undo = new CleanupStack();
+    try {
+      const rootFilesystem = await engine.images.openRootFilesystem(container.id);
+      const root = await rootFilesystem.mount();
+      undo.push(async () => {
+        if (!isAlive(container.state)) await rootFilesystem.unmount();
+      });
+      const binds: { source: string; destination: string; readWrite: boolean }[] = [];
+      for (const { type, name, mountId, source, subpath, destination, readWrite } of container.record.mounts) {
+        if (type === 'tmpfs' || layersOnly) continue;
+        let from = source;
+        if (type === 'volume') {
+          // The container's own use of the volume begins and ends with its runs: this one has another name.
+          const useId = mountId.split('').reverse().join('');
+          const base = await engine.volumes.mount(name, useId);
+          undo.push(() => engine.volumes.unmount(name, useId));
+          from = subpath === '' ? base : await pathInRoot(base, subpath);
+        }
+        const info = await stat(from).catch(() => undefined);
+        if (info === undefined) continue;
+        const target = await pathInRoot(root, destination);
+        await makeMountPoint(target, info.isDirectory());
+        binds.push({ source: from, destination: target.slice(root.length), readWrite });
+      }
+      return {
+        root,
+        binds,
+        close: async () => {
+          for (const failure of await undo.runAll())
+            engine.log.warn('closing the view of a container failed', { id: container.id, error: String(failure) });
+        },
+      };
+    } catch (error) {
+      await undo.runAll();
+      throw error;
+    }
+  });
+}
+
+async function makeMountPoint(target: string, isDirectory: boolean): Promise<void> {
+  if (isDirectory) await mkdir(target, { recursive: true, mode: 0o755 });
+  else {
+    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
+    await writeFile(target, '', { flag: 'a' });
+  }
+}
+
+interface RunningJob {
+  readonly process: ChildProcess;
+  /** Never rejects. */
+  readonly report: Promise<ArchiveReport>;
+  readonly ended: Promise<number | null>;
+}
+
+function startProcess({ root, binds, action, path, noOverwriteDirNonDir, owner }: ArchiveJob): RunningJob {
+  const job: ArchiveJob = { root, binds, action, path, noOverwriteDirNonDir, owner };
+  const child = spawn(process.execPath, [join(__dirname, 'archive-process.js'), JSON.stringify(job)], {
+    stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
+    env: {},
+  });
+  child.stdin?.on('error', () => undefined);
+  const ended = once(child, 'close').then(
+    ([code]) => code as number | null,
+    () => null,
+  );
+  return { process: child, report: readReport(child.stdio[REPORT_FD] as Readable, ended), ended };
+}
+
+async function readReport(stream: Readable, ended: Promise<unknown>): Promise<ArchiveReport> {
+  const failed: ArchiveReport = { ok: false, reason: 'failed', message: 'the archive process ended without an answer' };
+  let text = '';
+  const line = new Promise<ArchiveReport>((resolve) => {
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      text += chunk;
+      if (text.endsWith('\n')) resolve(JSON.parse(text) as ArchiveReport);
+    });
+    stream.once('error', () => resolve(failed));
+    stream.once('end', () => resolve(failed));
+  });
+  return Promise.race([line, ended.then(() => line)]);
+}
+
+function refusal(
+  report: Extract<ArchiveReport, { ok: false }>,
+  path: string,
+  container: Container,
+  reference: string,
+): EngineError {
+  switch (report.reason) {
+    case 'missing':
+      return notFound(`Could not find the file ${path} in container ${reference}`);
+    case 'not-a-directory':
+      return invalidParameter('extraction point is not a directory');
+    case 'read-only':
+      return forbidden('mounted volume is marked read-only');
+    case 'invalid':
+      return invalidParameter(report.message);
+    case 'failed':
+      return systemError(`archive of ${path} in container ${container.id}: ${report.message}`);
+  }
+}
+
+function isOnWritableMount(container: Container, path: string): boolean {
+  const clean = posix.normalize(absolute(path));
+  return container.record.mounts.some(
+    ({ destination, readWrite }) => readWrite && (clean === destination || clean.startsWith(`${destination}/`)),
+  );
+}
+
+const absolute = (path: string): string => (path.startsWith('/') ? path : `/${path}`);

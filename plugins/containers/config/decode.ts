@@ -1,0 +1,112 @@
+import { invalidParameter } from '@gantry/sdk';
+
+/**
+ * Turns a JSON value of the client into a typed one. Absent and null give the type's zero value, as the Engine
+ * API has it; a value of another JSON type is refused with dockerd's words, naming the field.
+ */
+export interface Decoder<T> {
+  decode(value: unknown, at: string): T;
+}
+
+export type Decoded<D> = D extends Decoder<infer T> ? T : never;
+
+function scalar<T>(goType: string, zero: T, check: (value: unknown) => value is T): Decoder<T> {
+  return {
+    decode(value, at) {
+      if (value === undefined || value === null) return zero;
+      if (!check(value)) throw mismatch(value, at, goType);
+      return value;
+    },
+  };
+}
+
+export const text = scalar('string', '', (value): value is string => typeof value === 'string');
+export const flag = scalar('bool', false, (value): value is boolean => typeof value === 'boolean');
+export const integer = scalar('int64', 0, (value): value is number => Number.isInteger(value));
+
+/** Null stays null: absent is not zero. */
+export function nullable<T>(inner: Decoder<T>): Decoder<T | null> {
+  return { decode: (value, at) => (value === undefined || value === null ? null : inner.decode(value, at)) };
+}
+
+/** Absent and null stay undefined, so that the field does not show in JSON. */
+export function optional<T>(inner: Decoder<T>): Decoder<T | undefined> {
+  return { decode: (value, at) => (value === undefined || value === null ? undefined : inner.decode(value, at)) };
+}
+
+export function listOf<T>(item: Decoder<T>): Decoder<T[]> {
+  return {
+    decode(value, at) {
+      if (value === undefined || value === null) return [];
+      if (!Array.isArray(value)) throw mismatch(value, at, '[]');
+      return value.map((element, index) => item.decode(element, `${at}[${index}]`));
+    },
+  };
+}
+
+export function mapOf<T>(item: Decoder<T>): Decoder<Record<string, T>> {
+  return {
+    decode(value, at) {
+      if (value === undefined || value === null) return {};
+      if (!isObject(value)) throw mismatch(value, at, 'map[string]');
+      return Object.fromEntries(
+        Object.entries(value).map(([key, element]) => [key, item.decode(element, `${at}.${key}`)]),
+      );
+    },
+  };
+}
+
+/** A string, or a list of strings; clients may send a command either way. */
+export const words: Decoder<string[]> = {
+  decode(value, at) {
+    if (typeof value === 'string') return [value];
+    return listOf(text).decode(value, at);
+  },
+};
+
+type Shape = Record<string, Decoder<any>>;
+type MayBeAbsent<S extends Shape> = { [K in keyof S]: undefined extends Decoded<S[K]> ? K : never }[keyof S];
+type Flat<T> = { [K in keyof T]: T[K] };
+type StructValue<S extends Shape> = Flat<
+  { [K in Exclude<keyof S, MayBeAbsent<S>>]: Decoded<S[K]> } & { [K in MayBeAbsent<S>]?: Decoded<S[K]> }
+>;
+
+/** Fields the shape does not know are left out, as dockerd does. Keys match without regard to case. */
+export function struct<S extends Shape>(shape: S): Decoder<StructValue<S>> {
+  const byLowerCase = new Map(Object.keys(shape).map((key) => [key.toLowerCase(), key]));
+  return {
+    decode(value, at) {
+      if (value !== undefined && value !== null && !isObject(value)) throw mismatch(value, at, 'struct');
+      const given: Record<string, unknown> = {};
+      for (const [key, element] of Object.entries(value ?? {})) {
+        const known = byLowerCase.get(key.toLowerCase());
+        if (known !== undefined && (known === key || !(known in given))) given[known] = element;
+      }
+      const out: Record<string, unknown> = {};
+      for (const [key, decoder] of Object.entries(shape)) {
+        const decoded = decoder.decode(given[key], at === '' ? key : `${at}.${key}`);
+        if (decoded !== undefined) out[key] = decoded;
+      }
+      return out as StructValue<S>;
+    },
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function mismatch(value: unknown, at: string, goType: string) {
+  const kind = Array.isArray(value)
+    ? 'array'
+    : typeof value === 'object'
+      ? 'object'
+      : typeof value === 'boolean'
+        ? 'bool'
+        : typeof value === 'number'
+          ? `number ${value}`
+          : typeof value;
+  return invalidParameter(
+    `invalid JSON: json: cannot unmarshal ${kind} into Go struct field ${at || 'body'} of type ${goType}`,
+  );
+}

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { CleanupStack, conflict, type ImageSummary, invalidParameter, notFound } from '@gantry/sdk';
+import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
+import { type Engine, publish } from '../engine';
+import type { ContainerRecord, MountPoint } from '../records/container-record';
+import { checkName, generateName } from '../records/names';
+import { Container } from '../run/container';
+import { createdState } from '../run/state';
+import { pathInRoot } from '../spec/path-in-root';
+import { completeHostConfig } from './complete-host-config';
+import { commandOf, mergeConfig } from './merge-config';
+import type { PlannedMount } from './mounts';
+import { planMounts } from './plan-mounts';
+import { validateContainer } from './validate';
+
+export interface CreateRequest {
+  /** Empty = a generated one. */
+  readonly name: string;
+  /** `linux/amd64`; empty = the image's. */
+  readonly platform: string;
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+}
+
+/**
+ * Makes a container: its record, its writable layer and its volumes. It does not run yet.
+ *
+ * @throws not-found          `No such image: x:latest`
+ * @throws conflict           the name is in use
+ * @throws invalid-parameter  a field is wrong; nothing was made
+ */
+export async function createContainer(
+  request: CreateRequest,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<{ id: string; warnings: string[] }> {
+  const id = randomBytes(32).toString('hex');
+  const wantedName = request.name === '' ? undefined : checkName(request.name);
+  if (request.config.Image === '') throw invalidParameter('no image specified: Config.Image is empty');
+  const image = await engine.images.resolve(request.config.Image);
+  assertPlatform(request.platform, image, request.config.Image);
+
+  const config = mergeConfig(request.config, image.config);
+  const hostConfig = completeHostConfig(request.hostConfig, engine);
+  const warnings = validateContainer(config, hostConfig, engine.settings);
+  const log = engine.logs.resolveConfig({ type: hostConfig.LogConfig.Type, options: hostConfig.LogConfig.Config });
+  hostConfig.LogConfig = { Type: log.type, Config: { ...log.options } };
+  await engine.logs.validate(log.type, log.options);
+  if (engine.runtimes.get(hostConfig.Runtime) === undefined)
+    throw invalidParameter(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
+  const planned = await planMounts(config, hostConfig, engine);
+  // Whoever shares the host's network or name has the host's name; whoever joins a container has that one's.
+  if (config.Hostname === '' && !hostConfig.NetworkMode.startsWith('container:'))
+    config.Hostname = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host' ? hostname() : id.slice(0, 12);
+
+  const undo = new CleanupStack();
+  try {
+    const name = wantedName ?? generateName((taken) => engine.index.isNameTaken(taken));
+    engine.index.reserveName(name, id);
+    undo.push(() => engine.index.releaseName(name, id));
+    const [rootFilesystem, mounts] = await both(
+      engine.images.createRootFilesystem(id, image.id).then((made) => {
+        undo.push(() => engine.images.removeRootFilesystem(id));
+        return made;
+      }),
+      createVolumes(planned, id, engine, undo, signal),
+    );
+    const command = commandOf(config);
+    const record: ContainerRecord = {
+      version: 1,
+      id,
+      name,
+      createdAt: engine.clock.now().toISOString(),
+      imageId: image.id,
+      platform: image.os,
+      path: command.path,
+      args: command.args,
+      config,
+      hostConfig,
+      graphDriver: rootFilesystem.graphDriver,
+      log,
+      mounts,
+      networks: requestedNetworks(request, hostConfig),
+      state: createdState,
+      restartCount: 0,
+      stoppedByUser: false,
+      started: false,
+    };
+    if (mounts.some(({ type, copyUp }) => type === 'volume' && copyUp)) {
+      const root = await rootFilesystem.mount();
+      undo.push(() => rootFilesystem.unmount());
+      await populateVolumes(mounts, root, engine, signal);
+      await rootFilesystem.unmount();
+    }
+    undo.push(() => engine.store.remove(id));
+    await engine.store.create(record);
+    const container = new Container(record, engine.store.directory(id));
+    engine.index.add(container);
+    undo.release();
+    publish(engine, container, 'create');
+    return { id, warnings };
+  } catch (error) {
+    for (const failure of await undo.runAll())
+      engine.log.warn('undoing a failed create left something behind', { id, error: String(failure) });
+    throw error;
+  }
+}
+
+/** What the user asks of each network, the one of NetworkMode included. */
+function requestedNetworks(request: CreateRequest, host: HostConfig): Record<string, EndpointSettings> {
+  const mode = host.NetworkMode;
+  if (request.config.NetworkDisabled) return { none: {} };
+  if (mode.startsWith('container:')) return {};
+  const given: Record<string, EndpointSettings> = {};
+  for (const [name, settings] of Object.entries(request.endpoints)) given[name === 'default' ? mode : name] = settings;
+  if (given[mode] === undefined && Object.keys(given).length > 0 && (mode === 'host' || mode === 'none'))
+    throw invalidParameter(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
+  if (given[mode] === undefined) given[mode] = {};
+  if (request.config.MacAddress) {
+    const endpoint = given[mode] ?? {};
+    if (endpoint.MacAddress && endpoint.MacAddress !== request.config.MacAddress)
+      throw invalidParameter(
+        'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or should be left empty',
+      );
+    given[mode] = { ...endpoint, MacAddress: request.config.MacAddress };
+  }
+  return given;
+}
+
+async function createVolumes(
+  planned: readonly PlannedMount[],
+  containerId: string,
+  engine: Engine,
+  undo: CleanupStack,
+  signal: AbortSignal,
+): Promise<MountPoint[]> {
+  return Promise.all(
+    planned.map(async ({ volumeOptions, volumeLabels, ...mount }) => {
+      if (mount.type !== 'volume') return mount;
+      const volume = await engine.volumes.create(
+        { name: mount.name, driver: mount.driver, options: volumeOptions, labels: volumeLabels },
+        signal,
+      );
+      if (mount.anonymous) undo.push(() => engine.volumes.remove(volume.name, { force: true }));
+      engine.volumes.reference(volume.name, containerId);
+      undo.push(() => engine.volumes.dereference(volume.name, containerId));
+      // As dockerd shows it: named volumes of the local driver are shared unless something else was asked for.
+      const mode = mount.mode === '' && !mount.anonymous && volume.driver === 'local' ? 'z' : mount.mode;
+      return { ...mount, name: volume.name, source: volume.mountpoint, driver: volume.driver, mode };
+    }),
+  );
+}
+
+/** Copies what the image has at the mount points into volumes that are still empty. */
+async function populateVolumes(
+  mounts: readonly MountPoint[],
+  root: string,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const mount of mounts) {
+    if (mount.type !== 'volume' || !mount.copyUp || mount.subpath !== '') continue;
+    const source = await pathInRoot(root, mount.destination);
+    // The image may have nothing there, or a file.
+    if (!(await isDirectory(source))) continue;
+    await engine.volumes.populate(mount.name, source, signal);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info?.isDirectory() ?? false;
+}
+
+function assertPlatform(platform: string, image: ImageSummary, reference: string): void {
+  if (platform === '') return;
+  const [os = '', architecture = ''] = platform.split('/');
+  if (os !== image.os || (architecture !== '' && architecture !== image.architecture))
+    throw notFound(
+      `image with reference ${reference} was found but its platform (${image.os}/${image.architecture}) does not match the specified platform (${platform})`,
+    );
+}
+
+/** Waits for both even when one fails, so that what the other made is known when it is undone. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
+/** @throws conflict  naming the container that has the name */
+export async function renameContainer(reference: string, newName: string, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  if (newName === '') throw invalidParameter('Neither old nor new names may be empty');
+  const name = checkName(newName);
+  await engine.locks.run(container.id, async () => {
+    const oldName = container.record.name;
+    if (oldName === name) throw invalidParameter('Renaming a container with the same name as its current name');
+    if (container.state.status === 'removing' || container.state.status === 'dead')
+      throw conflict(`Cannot rename container ${container.id}: it is being removed`);
+    engine.index.reserveName(name, container.id);
+    try {
+      container.record.name = name;
+      await engine.store.save(container.record, { durable: true });
+      if (engine.networks.sandbox(container.id)) await engine.networks.rename(container.id, name);
+    } catch (error) {
+      container.record.name = oldName;
+      engine.index.releaseName(name, container.id);
+      throw error;
+    }
+    engine.index.releaseName(oldName, container.id);
+    container.touch();
+    publish(engine, container, 'rename', { oldName: `/${oldName}` });
+  });
+}

@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { isAbsolute, posix } from 'node:path';
+import { invalidParameter } from '@gantry/sdk';
+import type { MountRequest } from '../config/container-config';
+import type { MountPoint } from '../records/container-record';
+
+const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
+const READ_WRITE = new Set(['rw', 'ro']);
+const LABELS = new Set(['z', 'Z']);
+const CONSISTENCIES = new Set(['consistent', 'cached', 'delegated', 'default']);
+const COPY = new Set(['nocopy']);
+
+/** A mount point before its volume exists: `name` may be empty, which asks for an anonymous volume. */
+export type PlannedMount = MountPoint & {
+  readonly volumeOptions: Readonly<Record<string, string>>;
+  readonly volumeLabels: Readonly<Record<string, string>>;
+};
+
+const basis = () => ({
+  source: '',
+  name: '',
+  driver: '',
+  readWrite: true,
+  mode: '',
+  propagation: '',
+  recursive: true,
+  copyUp: false,
+  subpath: '',
+  anonymous: false,
+  createSource: false,
+  mountId: randomBytes(32).toString('hex'),
+  volumeOptions: {},
+  volumeLabels: {},
+});
+
+/**
+ * The `-v` syntax: `[source:]destination[:mode]`.
+ *
+ * @throws invalid-parameter  with the specification in the message
+ */
+export function parseBind(spec: string, volumeDriver: string): PlannedMount {
+  const parts = spec.split(':');
+  if (parts.length > 3 || parts[0] === '') throw invalidParameter(`invalid volume specification: '${spec}'`);
+  const [source, destination, mode] =
+    parts.length === 1 ? ['', parts[0] ?? '', ''] : [parts[0] ?? '', parts[1] ?? '', parts[2] ?? ''];
+  if (parts.length === 2 && isMode(destination)) throw invalidParameter(`invalid volume specification: '${spec}'`);
+  if (!isMode(mode)) throw invalidParameter(`invalid mode: ${mode}`);
+  const problem = targetProblem(destination);
+  if (problem)
+    throw invalidParameter(
+      `invalid volume specification: '${spec}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": ${problem}`,
+    );
+  const options = mode.split(',');
+  const propagation = options.find((option) => PROPAGATIONS.has(option)) ?? '';
+  const common = {
+    ...basis(),
+    destination: posix.normalize(destination).replace(/(.)\/$/, '$1'),
+    readWrite: !options.includes('ro'),
+    mode,
+  };
+  if (isAbsolute(source))
+    return {
+      ...common,
+      type: 'bind',
+      source: cleanPath(source),
+      propagation: propagation || 'rprivate',
+      createSource: true,
+    };
+  if (propagation !== '')
+    throw invalidParameter(
+      `invalid volume specification: '${spec}': invalid mount config for type "volume": field BindOptions must not be specified`,
+    );
+  return {
+    ...common,
+    type: 'volume',
+    name: source,
+    driver: volumeDriver,
+    copyUp: !options.includes('nocopy'),
+    anonymous: source === '',
+  };
+}
+
+/** The `--mount` form. @throws invalid-parameter as dockerd words it, and when a bind's source is missing */
+export async function parseMount(request: MountRequest): Promise<PlannedMount> {
+  const fail = (problem: string) => invalidParameter(`invalid mount config for type "${request.Type}": ${problem}`);
+  const problem = targetProblem(request.Target);
+  if (problem) throw fail(problem);
+  const common = { ...basis(), destination: cleanPath(request.Target), readWrite: !request.ReadOnly };
+  const source = request.Source ?? '';
+  switch (request.Type) {
+    case 'bind': {
+      if (source === '') throw fail('field Source must not be empty');
+      if (request.VolumeOptions) throw fail('field VolumeOptions must not be specified');
+      if (request.TmpfsOptions) throw fail('field TmpfsOptions must not be specified');
+      const propagation = request.BindOptions?.Propagation ?? '';
+      if (propagation !== '' && !PROPAGATIONS.has(propagation)) throw fail(`invalid propagation mode: ${propagation}`);
+      if (!isAbsolute(source)) throw fail(`invalid mount path: '${source}' mount path must be absolute`);
+      if (request.BindOptions?.ReadOnlyForceRecursive)
+        throw fail('BindOptions.ReadOnlyForceRecursive is not supported by this daemon');
+      const createSource = request.BindOptions?.CreateMountpoint ?? false;
+      if (!createSource && !(await exists(source))) throw fail(`bind source path does not exist: ${source}`);
+      return {
+        ...common,
+        type: 'bind',
+        source: cleanPath(source),
+        propagation: propagation || 'rprivate',
+        recursive: !request.BindOptions?.NonRecursive,
+        createSource,
+      };
+    }
+    case 'volume': {
+      if (request.BindOptions) throw fail('field BindOptions must not be specified');
+      if (request.TmpfsOptions) throw fail('field TmpfsOptions must not be specified');
+      const subpath = request.VolumeOptions?.Subpath ?? '';
+      if (subpath !== '' && source === '') throw fail('must not set Subpath when using anonymous volumes');
+      if (isAbsolute(subpath) || subpath.split('/').includes('..'))
+        throw fail('subpath must be a relative path within the volume');
+      if (request.ReadOnly && source === '') throw fail('must not set ReadOnly mode when using anonymous volumes');
+      return {
+        ...common,
+        type: 'volume',
+        name: source,
+        driver: request.VolumeOptions?.DriverConfig?.Name ?? '',
+        mode: 'z',
+        copyUp: !request.VolumeOptions?.NoCopy,
+        subpath,
+        anonymous: source === '',
+        volumeOptions: request.VolumeOptions?.DriverConfig?.Options ?? {},
+        volumeLabels: request.VolumeOptions?.Labels ?? {},
+      };
+    }
+    case 'tmpfs': {
+      if (request.BindOptions) throw fail('field BindOptions must not be specified');
+      if (request.VolumeOptions) throw fail('field VolumeOptions must not be specified');
+      if (source !== '') throw fail('field Source must not be specified');
+      return { ...common, type: 'tmpfs', options: tmpfsOptions(request, fail) };
+    }
+    case 'image':
+    case 'cluster':
+    case 'npipe':
+      throw fail(`mounts of type "${request.Type}" are not supported by this daemon`);
+    default:
+      throw fail('mount type unknown');
+  }
+}
+
+/** `--tmpfs /path[:options]`. */
+export function parseTmpfs(destination: string, options: string): PlannedMount {
+  const problem = targetProblem(destination);
+  if (problem) throw invalidParameter(`invalid tmpfs mount: ${problem}`);
+  return {
+    ...basis(),
+    type: 'tmpfs',
+    destination: cleanPath(destination),
+    options: options === '' ? [] : options.split(','),
+  };
+}
+
+/** A volume the image (or `-v /path`) asks for without naming it. */
+export function anonymousVolume(destination: string, volumeDriver: string): PlannedMount {
+  const problem = targetProblem(destination);
+  if (problem) throw invalidParameter(`invalid volume path: '${destination}': ${problem}`);
+  return {
+    ...basis(),
+    type: 'volume',
+    destination: cleanPath(destination),
+    driver: volumeDriver,
+    copyUp: true,
+    anonymous: true,
+  };
+}
+
+/** `container[:mode]`. @throws invalid-parameter */
+export function parseVolumesFrom(spec: string): { container: string; readOnly: boolean | undefined } {
+  if (spec === '') throw invalidParameter('volumes-from specification cannot be an empty string');
+  const separator = spec.indexOf(':');
+  if (separator < 0) return { container: spec, readOnly: undefined };
+  const mode = spec.slice(separator + 1);
+  const options = mode.split(',');
+  if (!isMode(mode) || options.some((option) => PROPAGATIONS.has(option) || COPY.has(option)))
+    throw invalidParameter(`invalid mode: ${mode}`);
+  return { container: spec.slice(0, separator), readOnly: options.includes('ro') };
+}
+
+export const newMountId = (): string => randomBytes(32).toString('hex');
+
+export const cleanPath = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1');
+
+function tmpfsOptions(request: MountRequest, fail: (problem: string) => Error): string[] {
+  const options: string[] = [];
+  const given = request.TmpfsOptions;
+  if (request.ReadOnly) options.push('ro');
+  if (given?.Mode) options.push(`mode=${given.Mode.toString(8)}`);
+  if (given?.SizeBytes) options.push(`size=${given.SizeBytes}`);
+  for (const option of given?.Options ?? []) {
+    if (option.length < 1 || option.length > 2) throw fail('invalid option array length');
+    if (option[0] !== 'exec' && option[0] !== 'noexec') throw fail(`invalid option: ${option[0]}`);
+    options.push(option.join('='));
+  }
+  return options;
+}
+
+function targetProblem(target: string): string | undefined {
+  if (target === '') return 'field Target must not be empty';
+  if (cleanPath(target) === '/') return "invalid specification: destination can't be '/'";
+  if (!isAbsolute(target)) return `invalid mount path: '${target}' mount path must be absolute`;
+  return undefined;
+}
+
+function isMode(mode: string): boolean {
+  if (mode === '') return true;
+  const options = mode.split(',');
+  const groups = [READ_WRITE, LABELS, PROPAGATIONS, CONSISTENCIES, COPY];
+  return (
+    options.every((option) => groups.some((group) => group.has(option))) &&
+    groups.every((group) => options.filter((option) => group.has(option)).length <= 1)
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,54 @@
+import { invalidParameter } from '@gantry/sdk';
+import type { ContainerConfig, HostConfig } from '../config/container-config';
+import type { Engine } from '../engine';
+import {
+  anonymousVolume,
+  newMountId,
+  type PlannedMount,
+  parseBind,
+  parseMount,
+  parseTmpfs,
+  parseVolumesFrom,
+} from './mounts';
+
+/**
+ * All mounts of a new container, one per destination: those of other containers first, then binds, mounts, tmpfs,
+ * and an anonymous volume for each path of the image that nothing else covers.
+ *
+ * @throws invalid-parameter  a bad specification, or two for one destination
+ * @throws not-found          a container of VolumesFrom
+ */
+export async function planMounts(
+  config: ContainerConfig,
+  host: HostConfig,
+  engine: Pick<Engine, 'index'>,
+): Promise<PlannedMount[]> {
+  const byDestination = new Map<string, PlannedMount>();
+  for (const spec of host.VolumesFrom ?? []) {
+    const { container, readOnly } = parseVolumesFrom(spec);
+    for (const mount of engine.index.get(container).record.mounts)
+      byDestination.set(mount.destination, {
+        ...mount,
+        readWrite: mount.readWrite && readOnly !== true,
+        copyUp: false,
+        anonymous: false,
+        mountId: newMountId(),
+        volumeOptions: {},
+        volumeLabels: {},
+      });
+  }
+  const own = new Set<string>();
+  const add = (mount: PlannedMount) => {
+    if (own.has(mount.destination)) throw invalidParameter(`Duplicate mount point: ${mount.destination}`);
+    own.add(mount.destination);
+    byDestination.set(mount.destination, mount);
+  };
+  for (const spec of host.Binds ?? []) add(parseBind(spec, host.VolumeDriver));
+  for (const request of host.Mounts ?? []) add(await parseMount(request));
+  for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) add(parseTmpfs(destination, options));
+  for (const destination of Object.keys(config.Volumes ?? {})) {
+    const volume = anonymousVolume(destination, host.VolumeDriver);
+    if (!byDestination.has(volume.destination)) byDestination.set(volume.destination, volume);
+  }
+  return [...byDestination.values()];
+}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { conflict, type ExitStatus, errorMessage, invalidParameter, notFound, type OciProcess } from '@gantry/sdk';
+import { variableName } from '../create/merge-config';
+import { type Engine, publish } from '../engine';
+import { streamEnd, waitWhileMoving } from '../io/stream-end';
+import type { Container } from '../run/container';
+import { apparmorOf, noNewPrivileges, resolveContainerUser } from '../run/prepare-spec';
+import { execError, startFailure } from '../run/start-error';
+import { capabilitySets, environment } from '../spec/build-spec';
+import { resolveCapabilities } from '../spec/capabilities';
+import type { ExecConfig, ExecInstance } from './exec-instance';
+
+/** How long the result of an ended exec can be asked for. */
+const KEPT_MS = 5 * 60_000;
+
+/** @throws conflict  the container does not run, or is paused. @see Engine API, POST /containers/{id}/exec */
+export function createExec(reference: string, config: ExecConfig, engine: Engine): ExecInstance {
+  const container = engine.index.get(reference);
+  assertRunning(container);
+  if (config.command.length === 0) throw invalidParameter('No exec command specified');
+  const exec: ExecInstance = {
+    id: randomBytes(32).toString('hex'),
+    container,
+    config,
+    status: 'created',
+    process: undefined,
+    pid: 0,
+    exitCode: undefined,
+    deliveredBytes: 0,
+  };
+  engine.execs.set(exec.id, exec);
+  container.execs.set(exec.id, exec);
+  container.touch();
+  publish(engine, container, `exec_create: ${config.command.join(' ')}`, { execID: exec.id });
+  return exec;
+}
+
+/** @throws not-found `No such exec instance: x` */
+export function findExec(id: string, engine: Pick<Engine, 'execs'>): ExecInstance {
+  const exec = engine.execs.get(id);
+  if (exec === undefined) throw notFound(`No such exec instance: ${id}`);
+  return exec;
+}
+
+/** An exec may be started once. @throws conflict, not-found */
+export function assertExecStartable(exec: ExecInstance): void {
+  if (exec.status === 'exited') throw conflict(`Error: Exec command ${exec.id} has already run`);
+  if (exec.status !== 'created') throw conflict(`Error: Exec command ${exec.id} is already running`);
+  assertRunning(exec.container);
+}
+
+/**
+ * Starts the process. Its streams belong to the caller, who reads them to their end.
+ *
+ * @throws invalid-parameter  the program cannot be found or invoked; the exec's exit code says which
+ */
+export async function startExec(exec: ExecInstance, engine: Engine): Promise<void> {
+  assertExecStartable(exec);
+  exec.status = 'starting';
+  const { container, config } = exec;
+  try {
+    const task = container.task;
+    if (task === undefined) throw conflict(`container ${container.id} is not running`);
+    publish(engine, container, `exec_start: ${config.command.join(' ')}`, { execID: exec.id });
+    exec.process = await task.exec({
+      id: exec.id,
+      process: await describeProcess(exec, engine),
+      openStdin: config.attachStdin,
+      terminal: config.terminal,
+    });
+  } catch (cause) {
+    const { error, exitCode } = startFailure(execError(cause), config.command[0] ?? '');
+    exec.exitCode = exitCode === 128 ? 126 : exitCode;
+    forget(exec, engine);
+    throw error;
+  }
+  exec.status = 'running';
+  exec.pid = exec.process.pid;
+  container.touch();
+}
+
+/** Waits for the end of the process and of its output, then records it. */
+export async function finishExec(
+  exec: ExecInstance,
+  outputEnded: Promise<unknown>,
+  engine: Engine,
+): Promise<ExitStatus> {
+  const exit = (await exec.process?.wait()) ?? { code: 137, exitedAt: engine.clock.now() };
+  exec.exitCode = exit.code;
+  await waitWhileMoving(outputEnded, () => exec.deliveredBytes);
+  forget(exec, engine);
+  publish(engine, exec.container, 'exec_die', { execID: exec.id, exitCode: String(exit.code) });
+  return exit;
+}
+
+/** Reads output that nobody asked for, so that the process never blocks. */
+export async function discardOutput(exec: ExecInstance): Promise<void> {
+  const { stdout, stderr } = exec.process?.streams ?? {};
+  stdout?.resume();
+  stderr?.resume();
+  await Promise.all([streamEnd(stdout), streamEnd(stderr)]);
+}
+
+function forget(exec: ExecInstance, engine: Engine): void {
+  exec.status = 'exited';
+  exec.process = undefined;
+  exec.container.execs.delete(exec.id);
+  exec.container.touch();
+  setTimeout(() => engine.execs.delete(exec.id), KEPT_MS).unref();
+}
+
+async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciProcess> {
+  const { record } = exec.container;
+  const { config } = exec;
+  const rootPath = await (await engine.images.openRootFilesystem(record.id)).mount();
+  const user = await resolveContainerUser(record, rootPath, config.user || record.config.User);
+  const privileged = config.privileged || record.hostConfig.Privileged;
+  const capabilities = resolveCapabilities(
+    { add: record.hostConfig.CapAdd ?? [], drop: record.hostConfig.CapDrop ?? [], privileged },
+    engine.host.knownCapabilities,
+  );
+  const own = new Set(config.env.map(variableName));
+  const inherited = record.config.Env.filter((entry) => !own.has(variableName(entry)));
+  const apparmorProfile = config.privileged && engine.host.hasAppArmor ? 'unconfined' : apparmorOf(record, engine);
+  const [rows, columns] = config.consoleSize ?? [];
+  return {
+    terminal: config.terminal,
+    ...(config.terminal && rows && columns ? { consoleSize: { height: rows, width: columns } } : {}),
+    user: { uid: user.uid, gid: user.gid, additionalGids: [...user.additionalGids] },
+    args: [...config.command],
+    env: environment([...inherited, ...config.env], {
+      hostname: record.config.Hostname,
+      terminal: config.terminal,
+    }),
+    cwd: config.workingDir || record.config.WorkingDir || '/',
+    capabilities: capabilitySets(capabilities, user.uid),
+    noNewPrivileges: noNewPrivileges(record, engine),
+    ...(apparmorProfile ? { apparmorProfile } : {}),
+    oomScoreAdj: record.hostConfig.OomScoreAdj,
+  };
+}
+
+function assertRunning(container: Container): void {
+  const { id, state } = container;
+  switch (state.status) {
+    case 'running':
+      return;
+    case 'paused':
+      throw conflict(`container ${id} is paused, unpause the container before exec`);
+    case 'restarting':
+      throw conflict(`Container ${id} is restarting, wait until the container is running`);
+    default:
+      throw conflict(`container ${id} is not running`);
+  }
+}
+
+/** Runs a command to its end and gives its output, cut at `limitBytes`. Used by health checks. */
+export async function runInContainer(
+  container: Container,
+  config: ExecConfig,
+  options: { readonly limitBytes: number; readonly signal: AbortSignal },
+  engine: Engine,
+): Promise<{ exitCode: number; output: string }> {
+  const exec = createExec(container.id, config, engine);
+  await startExec(exec, engine);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const { process } = exec;
+  for (const stream of [process?.streams.stdout, process?.streams.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      if (size < options.limitBytes) chunks.push(chunk);
+      size += chunk.length;
+    });
+  const onAbort = () => {
+    process?.kill(9).catch((error: unknown) => {
+      engine.log.debug('killing a health check failed', { id: container.id, error: errorMessage(error) });
+    });
+  };
+  options.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    const exit = await finishExec(
+      exec,
+      Promise.all([streamEnd(process?.streams.stdout), streamEnd(process?.streams.stderr)]),
+      engine,
+    );
+    return { exitCode: exit.code, output: Buffer.concat(chunks).toString('utf8').slice(0, options.limitBytes) };
+  } finally {
+    options.signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,60 @@
+import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
+import type { ContainerState } from '../run/state';
+
+/** Where something is mounted in a container; `hostConfig` tells what was asked, this what it became. */
+export interface MountPoint {
+  readonly type: 'bind' | 'volume' | 'tmpfs';
+  /** Host path of a bind; of a volume, as far as its driver has told it; empty for the others. */
+  readonly source: string;
+  /** Absolute, clean path in the container. */
+  readonly destination: string;
+  /** Volume name; empty for binds. */
+  readonly name: string;
+  readonly driver: string;
+  readonly readWrite: boolean;
+  /** As the user wrote it after the destination, such as `ro,z`. */
+  readonly mode: string;
+  /** `rprivate`, `rslave`, …; empty for the default. */
+  readonly propagation: string;
+  readonly recursive: boolean;
+  /** Copy what the image has at the destination into an empty volume. */
+  readonly copyUp: boolean;
+  /** Directory or file inside the volume; empty = its root. */
+  readonly subpath: string;
+  /** Removed with the container by `rm -v`. */
+  readonly anonymous: boolean;
+  /** Make the host directory when it is missing, as `-v` does. */
+  readonly createSource: boolean;
+  /** Names this use of the volume towards its driver: 64 hex digits. */
+  readonly mountId: string;
+  /** Options of a tmpfs. */
+  readonly options?: readonly string[];
+}
+
+/** Everything kept about a container, one JSON file each. `version` is raised when older daemons could not read it. */
+export interface ContainerRecord {
+  readonly version: 1;
+  readonly id: string;
+  /** Without leading slash. */
+  name: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** `sha256:…`. */
+  readonly imageId: string;
+  readonly platform: string;
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly config: ContainerConfig;
+  hostConfig: HostConfig;
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+  readonly log: { readonly type: string; readonly options: Readonly<Record<string, string>> };
+  mounts: readonly MountPoint[];
+  /** What the user asked of each network, by network name. */
+  networks: Record<string, EndpointSettings>;
+  state: ContainerState;
+  restartCount: number;
+  /** Stopped by a user: `unless-stopped` leaves it so. */
+  stoppedByUser: boolean;
+  /** True once it has run: it goes back to `exited`, not `created`. */
+  started: boolean;
+}

@@ -1,0 +1,75 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Logger, syncDirectory, systemError, writeFileAtomically } from '@gantry/sdk';
+import type { ContainerRecord } from './container-record';
+
+/** Records on disk: `<root>/<id>/config.json`, beside the container's log and network files. */
+export class RecordStore {
+  constructor(
+    readonly root: string,
+    private readonly log: Logger,
+  ) {}
+
+  directory(id: string): string {
+    return join(this.root, id);
+  }
+
+  /**
+   * Writes a record.
+   *
+   * @param options.durable on disk before it returns; what can be rebuilt from the runtime need not be
+   */
+  async save(record: ContainerRecord, options: { durable: boolean }): Promise<void> {
+    await writeFileAtomically(join(this.directory(record.id), 'config.json'), JSON.stringify(record), options);
+  }
+
+  /** Makes the directory of a new container and writes its record, durably. */
+  async create(record: ContainerRecord): Promise<void> {
+    await mkdir(this.directory(record.id), { recursive: true, mode: 0o710 });
+    await this.save(record, { durable: true });
+    await syncDirectory(this.root);
+  }
+
+  /** Forgets a container: the record goes first, so that a crash in between leaves only what no one refers to. */
+  async remove(id: string): Promise<void> {
+    await rm(join(this.directory(id), 'config.json'), { force: true });
+    await rm(this.directory(id), { recursive: true, force: true });
+  }
+
+  /**
+   * Every readable record. Directories without one are removed: their container was never acknowledged, or its
+   * removal had begun.
+   *
+   * @throws system  a record was written by a newer daemon
+   */
+  async load(): Promise<ContainerRecord[]> {
+    await mkdir(this.root, { recursive: true, mode: 0o710 });
+    const entries = await readdir(this.root, { withFileTypes: true });
+    const ids = entries.filter((entry) => entry.isDirectory() && /^[0-9a-f]{64}$/.test(entry.name));
+    const records = await Promise.all(ids.map((entry) => this.read(entry.name)));
+    return records.filter((record) => record !== undefined);
+  }
+
+  private async read(id: string): Promise<ContainerRecord | undefined> {
+    const path = join(this.directory(id), 'config.json');
+    let content: string;
+    try {
+      content = await readFile(path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      this.log.info('removing the directory of a container that has no record', { id });
+      await rm(this.directory(id), { recursive: true, force: true });
+      return undefined;
+    }
+    let record: ContainerRecord;
+    try {
+      record = JSON.parse(content) as ContainerRecord;
+    } catch (error) {
+      this.log.error('skipping a container whose record cannot be read', { path, error: String(error) });
+      return undefined;
+    }
+    if (record.version > 1)
+      throw systemError(`${path} has version ${record.version}; this daemon reads version 1: start a newer one`);
+    return record;
+  }
+}

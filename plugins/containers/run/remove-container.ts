@@ -1,0 +1,82 @@
+import { conflict, errorMessage, notFound } from '@gantry/sdk';
+import { type Engine, publish } from '../engine';
+import type { Container } from './container';
+import { giveUpRestart } from './exit-handler';
+import { logInfo } from './log-info';
+import { isAlive } from './state';
+import { killAndWait } from './stop-container';
+
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Anonymous volumes go too. */
+  readonly volumes: boolean;
+}
+
+/**
+ * Removes a container.
+ *
+ * @throws not-found  no such container
+ * @throws conflict   it runs and `force` is not set, or its removal is under way
+ * @see Docker Engine API, DELETE /containers/{id}
+ */
+export async function removeContainer(reference: string, options: RemoveOptions, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  const { id, name } = container.record;
+  if (container.state.status === 'removing') throw conflict(`removal of container ${reference} is already in progress`);
+  if (options.force) {
+    container.keepStopped = true;
+    if (isAlive(container.state)) await killAndWait(container, engine);
+  }
+  await engine.locks.run(id, async () => {
+    if (engine.index.find(id) === undefined) {
+      if (options.force) return;
+      throw notFound(`No such container: ${reference}`);
+    }
+    const { status } = container.state;
+    if (status === 'restarting' && options.force) await giveUpRestart(container, engine);
+    else if (isAlive(container.state) || status === 'restarting') {
+      const advice =
+        status === 'paused'
+          ? 'container is paused and must be unpaused first'
+          : `container is ${status}: stop the container before removing or force remove`;
+      throw conflict(`cannot remove container "/${name}": ${advice}`);
+    }
+    await removeLocked(container, options, engine);
+  });
+}
+
+/** Removes a stopped container; the caller holds its lock. */
+export async function removeLocked(
+  container: Container,
+  options: { readonly volumes: boolean },
+  engine: Engine,
+): Promise<void> {
+  const { id, mounts } = container.record;
+  container.change({ to: 'removing' });
+  try {
+    // A daemon that dies in the middle of this goes on with it when it is back.
+    await engine.store.save(container.record, { durable: false });
+    await Promise.all([
+      engine.images.removeRootFilesystem(id),
+      engine.logs.remove(container.record.log.type, logInfo(container)),
+      engine.networks.closeSandbox(id),
+    ]);
+    await engine.store.remove(id);
+  } catch (error) {
+    container.change({ to: 'dead' });
+    await engine.store.save(container.record, { durable: true }).catch(() => undefined);
+    throw error;
+  }
+  for (const exec of container.execs.values()) engine.execs.delete(exec.id);
+  engine.index.remove(container);
+  for (const { type, name, anonymous } of mounts) {
+    if (type !== 'volume') continue;
+    engine.volumes.dereference(name, id);
+    if (!options.volumes || !anonymous || engine.volumes.referencedBy(name).length > 0) continue;
+    await engine.volumes.remove(name, { force: true }).catch((error: unknown) => {
+      engine.log.warn('an anonymous volume could not be removed', { id, volume: name, error: errorMessage(error) });
+    });
+  }
+  publish(engine, container, 'destroy');
+  container.markRemoved();
+}

@@ -1,0 +1,166 @@
+import { conflict, errorMessage, notModified, systemError } from '@gantry/sdk';
+import { type Engine, publish } from '../engine';
+import type { Container } from './container';
+import { giveUpRestart } from './exit-handler';
+import { parseSignal } from './signals';
+import { startContainer } from './start-container';
+import { isAlive } from './state';
+
+const DEFAULT_STOP_TIMEOUT_S = 10;
+const SIGKILL = 9;
+const SIGTERM = 15;
+/** How long a killed container may take to be gone. */
+const KILL_WAIT_MS = 10_000;
+
+export interface StopOptions {
+  /** Empty = the container's stop signal. */
+  readonly signal: string;
+  /** Seconds until it is killed; -1 = wait for ever; undefined = the container's own. */
+  readonly timeoutS: number | undefined;
+}
+
+/** @throws not-modified  it does not run. @see Docker Engine API, POST /containers/{id}/stop */
+export async function stopContainer(reference: string, options: StopOptions, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  const number = options.signal === '' ? undefined : parseSignal(options.signal);
+  if (container.state.status === 'restarting') {
+    await engine.locks.run(container.id, async () => {
+      container.record.stoppedByUser = true;
+      await giveUpRestart(container, engine);
+    });
+    if (!isAlive(container.state)) {
+      publish(engine, container, 'stop');
+      return;
+    }
+  }
+  if (!isAlive(container.state)) throw notModified('Container is already stopped');
+  container.record.stoppedByUser = true;
+  await stopRunning(container, number, options.timeoutS, engine);
+  publish(engine, container, 'stop');
+}
+
+/** Asks it to end, waits, and kills it when it does not. */
+export async function stopRunning(
+  container: Container,
+  signal: number | undefined,
+  timeoutS: number | undefined,
+  engine: Engine,
+): Promise<void> {
+  const number = signal ?? stopSignal(container);
+  const seconds = timeoutS ?? container.record.config.StopTimeout ?? DEFAULT_STOP_TIMEOUT_S;
+  const gone = waitForExit(container, seconds < 0 ? undefined : seconds * 1000);
+  try {
+    await sendSignal(container, number, engine);
+  } catch (error) {
+    engine.log.debug('sending the stop signal failed', { id: container.id, error: errorMessage(error) });
+    if (!isAlive(container.state)) return;
+  }
+  if (await gone) return;
+  await killAndWait(container, engine);
+}
+
+function stopSignal({ record }: Container): number {
+  return record.config.StopSignal ? parseSignal(record.config.StopSignal) : SIGTERM;
+}
+
+/** Kills it and waits until it is gone and cleaned up. */
+export async function killAndWait(container: Container, engine: Engine): Promise<void> {
+  if (!isAlive(container.state)) return;
+  const gone = waitForExit(container, KILL_WAIT_MS);
+  try {
+    await sendSignal(container, SIGKILL, engine);
+  } catch (error) {
+    if (!isAlive(container.state)) return;
+    engine.log.debug('killing failed', { id: container.id, error: errorMessage(error) });
+  }
+  if (!(await gone)) throw systemError(`tried to kill container, but did not receive an exit event: ${container.id}`);
+}
+
+/**
+ * @param signal name or number
+ * @throws conflict  it does not run
+ * @see Docker Engine API, POST /containers/{id}/kill
+ */
+export async function killContainer(reference: string, signal: string, engine: Engine): Promise<void> {
+  const number = signal === '' ? SIGKILL : parseSignal(signal);
+  const container = engine.index.get(reference);
+  if (!isAlive(container.state))
+    throw conflict(`cannot kill container: ${reference}: container ${container.id} is not running`);
+  // Other signals are messages to the program: its restart policy goes on.
+  if (number === SIGKILL || number === stopSignal(container)) container.record.stoppedByUser = true;
+  if (number === SIGKILL) await killAndWait(container, engine);
+  else await sendSignal(container, number, engine);
+}
+
+/** @see Docker Engine API, POST /containers/{id}/restart */
+export async function restartContainer(
+  reference: string,
+  options: StopOptions,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = engine.index.get(reference);
+  const number = options.signal === '' ? undefined : parseSignal(options.signal);
+  // Keeps `--rm` and the restart policy out of it.
+  container.keepStopped = true;
+  if (isAlive(container.state)) {
+    await stopRunning(container, number, options.timeoutS, engine);
+    publish(engine, container, 'stop');
+  }
+  await startContainer(container.id, engine, signal);
+  publish(engine, container, 'restart');
+}
+
+/** @throws conflict  it does not run or is paused already */
+export async function pauseContainer(reference: string, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  await engine.locks.run(container.id, async () => {
+    const { status } = container.state;
+    if (status === 'paused') throw conflict(`Container ${container.id} is already paused`);
+    if (status === 'restarting')
+      throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
+    if (status !== 'running' || !container.task) throw conflict(`Container ${container.id} is not running`);
+    await container.task.pause();
+    container.change({ to: 'paused' });
+    await engine.store.save(container.record, { durable: false });
+    publish(engine, container, 'pause');
+  });
+}
+
+/** @throws conflict  it is not paused */
+export async function unpauseContainer(reference: string, engine: Engine): Promise<void> {
+  const container = engine.index.get(reference);
+  await engine.locks.run(container.id, async () => {
+    if (container.state.status !== 'paused' || !container.task)
+      throw conflict(`Container ${container.id} is not paused`);
+    await resume(container, engine);
+  });
+}
+
+async function resume(container: Container, engine: Engine): Promise<void> {
+  await container.task?.resume();
+  container.change({ to: 'resumed' });
+  await engine.store.save(container.record, { durable: false });
+  publish(engine, container, 'unpause');
+}
+
+async function sendSignal(container: Container, number: number, engine: Engine): Promise<void> {
+  await engine.locks.run(container.id, async () => {
+    if (!isAlive(container.state) || !container.task) throw conflict(`container ${container.id} is not running`);
+    await container.task.kill(number);
+    publish(engine, container, 'kill', { signal: String(number) });
+    // A frozen process cannot act on a signal.
+    if (container.state.status === 'paused') await resume(container, engine);
+  });
+}
+
+/** True when it was gone in time. */
+async function waitForExit(container: Container, timeoutMs: number | undefined): Promise<boolean> {
+  const abort = new AbortController();
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort.abort(), timeoutMs);
+  try {
+    return (await container.wait('next-exit', abort.signal)) !== undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,99 @@
+import { conflict, EngineError, errorMessage, invalidParameter } from '@gantry/sdk';
+import type { HostConfig, UpdateRequest } from '../config/container-config';
+import { validateResources, validateRestartPolicy } from '../create/validate';
+import { type Engine, publish } from '../engine';
+import { resourceLimits } from '../spec/resources';
+import { isAlive } from './state';
+
+/**
+ * Changes limits and the restart policy; of a running container at once.
+ *
+ * @returns warnings
+ * @throws invalid-parameter  a limit is wrong, or contradicts one that stays
+ * @throws conflict           it is being removed
+ * @see Docker Engine API, POST /containers/{id}/update
+ */
+export async function updateContainer(reference: string, request: UpdateRequest, engine: Engine): Promise<string[]> {
+  const container = engine.index.get(reference);
+  return engine.locks.run(container.id, async () => {
+    const { record, state } = container;
+    if (state.status === 'removing' || state.status === 'dead')
+      throw conflict(`Cannot update container ${container.id}: it is being removed`);
+    try {
+      const updated = mergeLimits(record.hostConfig, request);
+      const warnings = validateResources(updated);
+      if (isAlive(state) && container.task)
+        await container.task.update(resourceLimits(changedLimits(record.hostConfig, updated)));
+      record.hostConfig = updated;
+      container.touch();
+      await engine.store.save(record, { durable: true });
+      publish(engine, container, 'update');
+      return warnings;
+    } catch (error) {
+      const kind = error instanceof EngineError ? error.kind : 'system';
+      throw new EngineError(kind, `Cannot update container ${container.id}: ${errorMessage(error)}`, { cause: error });
+    }
+  });
+}
+
+const LIMITS = [
+  'CpuShares',
+  'Memory',
+  'NanoCpus',
+  'BlkioWeight',
+  'CpuPeriod',
+  'CpuQuota',
+  'CpuRealtimePeriod',
+  'CpuRealtimeRuntime',
+  'MemoryReservation',
+  'MemorySwap',
+] as const;
+
+/** The present configuration with everything that the request sets. @throws invalid-parameter */
+export function mergeLimits(present: HostConfig, request: UpdateRequest): HostConfig {
+  const merged: HostConfig = { ...present };
+  if (request.KernelMemory) throw invalidParameter('kernel memory limit is not supported: remove KernelMemory');
+  if (request.NanoCpus > 0 && (present.CpuPeriod > 0 || present.CpuQuota > 0))
+    throw invalidParameter(
+      `Conflicting options: Nano CPUs cannot be updated as CPU ${present.CpuPeriod > 0 ? 'Period' : 'Quota'} has already been set`,
+    );
+  if ((request.CpuPeriod > 0 || request.CpuQuota > 0) && present.NanoCpus > 0)
+    throw invalidParameter(
+      `Conflicting options: CPU ${request.CpuPeriod > 0 ? 'Period' : 'Quota'} cannot be updated as NanoCPUs has already been set`,
+    );
+  if (request.Memory > 0 && request.MemorySwap === 0 && present.MemorySwap > 0 && request.Memory > present.MemorySwap)
+    throw invalidParameter(
+      'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+    );
+  for (const field of LIMITS) if (request[field] !== 0) merged[field] = request[field];
+  if (request.CpusetCpus !== '') merged.CpusetCpus = request.CpusetCpus;
+  if (request.CpusetMems !== '') merged.CpusetMems = request.CpusetMems;
+  if (request.PidsLimit !== null) merged.PidsLimit = request.PidsLimit;
+  if (request.RestartPolicy.Name !== '') {
+    if (present.AutoRemove && request.RestartPolicy.Name !== 'no')
+      throw invalidParameter('Restart policy cannot be updated because AutoRemove is enabled for the container');
+    validateRestartPolicy(request.RestartPolicy, present.AutoRemove);
+    merged.RestartPolicy = request.RestartPolicy;
+  }
+  return merged;
+}
+
+/** Only what differs: a limit that stays need not be written again. Swap is checked against memory, so both go. */
+function changedLimits(present: HostConfig, updated: HostConfig): HostConfig {
+  const changed: HostConfig = {
+    ...updated,
+    BlkioWeightDevice: [],
+    BlkioDeviceReadBps: [],
+    BlkioDeviceWriteBps: [],
+    BlkioDeviceReadIOps: [],
+    BlkioDeviceWriteIOps: [],
+    OomKillDisable: null,
+    MemorySwappiness: null,
+  };
+  for (const field of LIMITS)
+    if (field !== 'Memory' && field !== 'MemorySwap' && present[field] === updated[field]) changed[field] = 0;
+  if (present.CpusetCpus === updated.CpusetCpus) changed.CpusetCpus = '';
+  if (present.CpusetMems === updated.CpusetMems) changed.CpusetMems = '';
+  if (present.PidsLimit === updated.PidsLimit) changed.PidsLimit = null;
+  return changed;
+}

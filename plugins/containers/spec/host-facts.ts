@@ -1,0 +1,76 @@
+import { access, readFile } from 'node:fs/promises';
+import { arch, release } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { ALL_CAPABILITIES } from './capabilities';
+
+/** What this machine's kernel and file system offer; looked up once. */
+export interface HostFacts {
+  /** As seccomp profiles name it. */
+  readonly arch: string;
+  readonly kernel: string;
+  readonly cgroupVersion: 1 | 2;
+  readonly knownCapabilities: readonly string[];
+  readonly hasAppArmor: boolean;
+  readonly hasSeccomp: boolean;
+  /** Path of docker-init or tini; undefined when the machine has none. */
+  readonly initPath: string | undefined;
+  readonly swapAccounting: boolean;
+}
+
+const goArch: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: 'x86' };
+
+export async function lookUpHost(configuredInit: string | undefined): Promise<HostFacts> {
+  const [lastCapability, appArmor, status, unified, swap, initPath] = await Promise.all([
+    read('/proc/sys/kernel/cap_last_cap'),
+    read('/sys/module/apparmor/parameters/enabled'),
+    read('/proc/self/status'),
+    exists('/sys/fs/cgroup/cgroup.controllers'),
+    exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    findInit(configuredInit),
+  ]);
+  const last = Number.parseInt(lastCapability, 10);
+  // What this process may not have itself it cannot give to a container.
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? 'ffffffffffffffff'}`);
+  return {
+    arch: goArch[arch()] ?? arch(),
+    kernel: release(),
+    cgroupVersion: unified ? 2 : 1,
+    knownCapabilities: ALL_CAPABILITIES.slice(0, Number.isNaN(last) ? undefined : last + 1).filter(
+      (_, bit) => (bounding >> BigInt(bit)) & 1n,
+    ),
+    hasAppArmor: appArmor.startsWith('Y'),
+    hasSeccomp: /^Seccomp:/m.test(status),
+    swapAccounting: swap || unified,
+    initPath,
+  };
+}
+
+async function findInit(configured: string | undefined): Promise<string | undefined> {
+  if (configured?.startsWith('/')) return (await exists(configured)) ? configured : undefined;
+  const directories = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/libexec/docker',
+    '/usr/local/libexec/docker',
+  ];
+  for (const name of configured ? [configured] : ['docker-init', 'tini-static', 'tini'])
+    for (const directory of directories)
+      if (directory !== '' && (await exists(join(directory, name)))) return join(directory, name);
+  return undefined;
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

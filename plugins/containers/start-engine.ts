@@ -1,0 +1,74 @@
+import { type ApiRoutes, type ContainerManager, type PluginContext, type SystemInfo, systemError } from '@gantry/sdk';
+import { archiveRoutes } from './api/archive-routes';
+import { containerRoutes } from './api/container-routes';
+import { execRoutes } from './api/exec-routes';
+import { networkRoutes } from './api/network-routes';
+import { observeRoutes } from './api/observe-routes';
+import { refusedRoutes } from './api/refused-routes';
+import { streamRoutes } from './api/stream-routes';
+import { type Engine, type EngineNeeds, makeEngine } from './engine';
+import { systemInfo } from './info';
+import { RecordStore } from './records/record-store';
+import type { Container } from './run/container';
+import { loadContainers, restoreContainers } from './run/restore';
+import { stopContainersForShutdown } from './run/shutdown';
+import { lookUpHost } from './spec/host-facts';
+
+type Context = Omit<PluginContext<Record<never, never>, undefined>, 'needs'> & { readonly needs: EngineNeeds };
+
+/** One engine per started plugin; `ready` is told of it by the same context. */
+const engines = new WeakMap<object, Engine>();
+
+/** Reads the records and offers the engine to the others; nothing is started yet. */
+export async function startEngine(
+  context: Context,
+): Promise<{ containers: ContainerManager; routes: ApiRoutes; info: SystemInfo }> {
+  const { needs, settings, log, stateDir, onStop } = context;
+  const host = await lookUpHost(settings.initPath);
+  const engine = makeEngine(needs, { settings, log, host, store: new RecordStore(stateDir, log) });
+  engines.set(context, engine);
+  await loadContainers(engine);
+  engine.images.setUsers({
+    containersUsing: (imageId) =>
+      engine.index
+        .all()
+        .filter(({ record }) => record.imageId === imageId)
+        .map(({ id, state }) => ({ id, running: ['running', 'paused', 'restarting'].includes(state.status) })),
+  });
+  onStop(() => stopContainersForShutdown(engine));
+  return {
+    containers: {
+      get: (reference) => summarize(engine.index.get(reference)),
+      list: () => engine.index.all().map(summarize),
+    },
+    routes: {
+      routes: [
+        ...containerRoutes(engine),
+        ...streamRoutes(engine),
+        ...execRoutes(engine),
+        ...networkRoutes(engine),
+        ...archiveRoutes(engine),
+        ...observeRoutes(engine),
+        ...refusedRoutes(engine),
+      ],
+    },
+    info: systemInfo(engine),
+  };
+}
+
+/** Takes over what an earlier daemon left running. */
+export async function restoreEngine(context: object): Promise<void> {
+  const engine = engines.get(context);
+  if (engine === undefined) throw systemError('the container engine was not started');
+  await restoreContainers(engine);
+}
+
+function summarize({ id, record }: Container) {
+  return {
+    id,
+    name: record.name,
+    imageId: record.imageId,
+    labels: record.config.Labels,
+    status: record.state.status,
+  };
+}

@@ -1,0 +1,55 @@
+import type { DaemonSettings } from '@gantry/sdk';
+import { expect, test } from '@jest/globals';
+import { validateContainer } from '../create/validate';
+import { checkName, generateName } from '../records/names';
+import { config, hostConfig } from './documents';
+
+const settings = { cgroupDriver: 'cgroupfs' } as DaemonSettings;
+const MIB = 1024 * 1024;
+
+test.each([
+  [{ Memory: MIB }, 'Minimum memory limit allowed is 6MB'],
+  [{ Memory: 64 * MIB, MemorySwap: 32 * MIB }, 'Minimum memoryswap limit should be larger than memory limit'],
+  [{ MemorySwap: 32 * MIB }, 'You should always set the Memory limit when using Memoryswap limit'],
+  [{ NanoCpus: 1e12 }, 'range of CPUs is from 0.01 to'],
+  [{ NanoCpus: 1e8, CpuPeriod: 5000 }, 'Nano CPUs and CPU Period cannot both be set'],
+  [{ CpusetCpus: '0-9999' }, 'Requested CPUs are not available - requested 0-9999'],
+  [{ CpusetCpus: 'x' }, 'Invalid value x for cpuset cpus'],
+  [{ OomScoreAdj: 2000 }, 'range for oom score adj is [-1000, 1000]'],
+  [{ BlkioWeight: 5 }, 'Range of blkio weight is from 10 to 1000'],
+  [{ AutoRemove: true, RestartPolicy: { Name: 'always' } }, "can't create 'AutoRemove' container with restart policy"],
+  [{ RestartPolicy: { Name: 'sometimes' } }, "invalid restart policy: unknown policy 'sometimes'"],
+  [{ RestartPolicy: { Name: 'always', MaximumRetryCount: 3 } }, "can only be used with 'on-failure'"],
+  [{ CapDrop: ['NOPE'] }, 'invalid CapDrop: unknown capability: "NOPE"'],
+  [{ PortBindings: { 'x/tcp': [] } }, 'invalid port specification: "x"'],
+  [{ NetworkMode: 'container:a', Dns: ['1.1.1.1'] }, 'conflicting options: dns and the network mode'],
+  [{ Sysctls: { 'kernel.panic': '1' } }, "sysctl 'kernel.panic' is not whitelisted"],
+  [{ NetworkMode: 'host', Sysctls: { 'net.a': '1' } }, "sysctl 'net.a' not allowed in host network namespace"],
+  [{ SecurityOpt: ['frobnicate=1'] }, 'invalid --security-opt 2: "frobnicate=1"'],
+  [{ Ulimits: [{ Name: 'nofile', Soft: 5, Hard: 2 }] }, 'ulimit soft limit must be less than or equal to hard limit'],
+  [{ PidMode: 'weird' }, 'invalid PID mode: weird'],
+  [{ StorageOpt: { size: '1G' } }, '--storage-opt is supported only for'],
+  [
+    { DeviceRequests: [{ Driver: 'nvidia', Capabilities: [['gpu']] }] },
+    'could not select device driver "nvidia" with capabilities: [[gpu]]',
+  ],
+])('the host configuration %j is refused', (given, message) => {
+  expect(() => validateContainer(config(), hostConfig(given), settings)).toThrow(message);
+});
+
+test.each([
+  [{ WorkingDir: 'a/b' }, "the working directory 'a/b' is invalid, it needs to be an absolute path"],
+  [{ StopSignal: 'SIGNOPE' }, 'Invalid signal: SIGNOPE'],
+  [{ Env: ['=x'] }, 'invalid environment variable: =x'],
+  [{ Healthcheck: { Interval: 10 } }, 'Interval in Healthcheck cannot be less than 1ms'],
+  [{ ExposedPorts: { '99999/tcp': {} } }, 'invalid port specification'],
+])('the configuration %j is refused', (given, message) => {
+  expect(() => validateContainer(config(given), hostConfig(), settings)).toThrow(message);
+});
+
+test('names are checked and generated', () => {
+  expect(checkName('/web-1.a_b')).toBe('web-1.a_b');
+  for (const bad of ['x', '-a', 'a b', 'a/b', '']) expect(() => checkName(bad)).toThrow('Invalid container name');
+  expect(generateName(() => false)).toMatch(/^[a-z]+_[a-z]+$/);
+  expect(generateName((name) => !/\d/.test(name))).toMatch(/^[a-z]+_[a-z]+\d+$/);
+});

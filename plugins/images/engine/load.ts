@@ -1,0 +1,82 @@
+import type { Readable } from 'node:stream';
+import { type ArchivedImage, readArchive } from '../archive/archive-contents';
+import { ArchiveFile } from '../archive/archive-file';
+import { familiarString } from '../reference/reference';
+import type { Platform } from '../registry/platform';
+import { chainIds } from '../store/digests';
+import { parseImageFile } from '../store/image-config';
+import type { LayerSource } from '../store/layer-store';
+import { publishImageEvent } from './image-events';
+import type { ProgressWriter } from './progress';
+import type { Stores } from './stores';
+
+export interface LoadOptions {
+  readonly quiet: boolean;
+  readonly platform: Platform | undefined;
+}
+
+/**
+ * Loads every image of an archive: `docker save` or OCI layout, plain, gzip or zstd.
+ *
+ * @throws invalid-parameter  the archive is malformed; images before the malformed one stay
+ */
+export async function loadImages(
+  body: Readable,
+  options: LoadOptions,
+  stores: Stores,
+  progress: ProgressWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  const archive = await ArchiveFile.spool(body, stores.scratch.path('load'), signal);
+  try {
+    for (const archived of await readArchive(archive, options.platform))
+      await loadOne(archived, options, stores, progress, signal);
+  } finally {
+    await archive.close();
+  }
+}
+
+async function loadOne(
+  archived: ArchivedImage,
+  options: LoadOptions,
+  stores: Stores,
+  progress: ProgressWriter,
+  signal: AbortSignal,
+): Promise<void> {
+  const { diff_ids: diffIds } = parseImageFile(archived.config).rootfs;
+  const chain = chainIds(diffIds);
+  const sources = diffIds.map((diffId, index): LayerSource => {
+    const range = archived.layers[index]!;
+    const shortId = diffId.slice('sha256:'.length, 'sha256:'.length + 12);
+    return {
+      diffId,
+      chainId: chain[index]!,
+      parent: chain[index - 1],
+      open: async () => range,
+      // The archive may hold the layer compressed, so the total is a lower bound.
+      onProgress: options.quiet
+        ? undefined
+        : (bytes) => progress.bar(shortId, 'Loading layer', bytes, Math.max(range.length, bytes)),
+    };
+  });
+  const top = await stores.layers.ensure(sources, signal);
+  try {
+    await stores.change(async () => {
+      const image = await stores.images.add(archived.config, { manifest: archived.manifest });
+      for (const tag of archived.tags) {
+        const before = await stores.references.set(tag, image.id);
+        const shown = familiarString(tag);
+        if (before !== undefined && before !== image.id)
+          progress.send({
+            stream: `The image ${shown} already exists, renaming the old one with ID ${before} to empty string\n`,
+          });
+        progress.send({ stream: `Loaded image: ${shown}\n` });
+      }
+      if (archived.tags.length === 0) progress.send({ stream: `Loaded image ID: ${image.id}\n` });
+      publishImageEvent(stores, 'load', image.id, image.id, image);
+    });
+  } finally {
+    // The image holds its own layers now; without it they go.
+    if (top !== undefined) await stores.layers.release(top);
+  }
+}

@@ -1,0 +1,49 @@
+import { EngineError } from '@gantry/sdk';
+import { booleanFilter, type Filters } from './filters';
+import { imageFilter } from './list';
+import { deleteImage, type RemovalRecord } from './remove';
+import type { Stores } from './stores';
+
+/**
+ * Removes images no container uses: dangling ones, or with `dangling=false` also tagged ones.
+ *
+ * @returns what was removed and the bytes of the layers that went with it
+ */
+export async function pruneImages(
+  filters: Filters,
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<{ records: RemovalRecord[]; reclaimedBytes: number }> {
+  const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
+  const wanted = imageFilter(filters, stores);
+  const sizes = new Map(stores.layers.list().map((layer) => [layer.chainId, layer.sizeBytes]));
+  const records: RemovalRecord[] = [];
+  for (const image of stores.images.list()) {
+    if (signal.aborted) break;
+    // Removed as somebody's parent meanwhile.
+    if (stores.images.get(image.id) === undefined || !wanted(image)) continue;
+    if (stores.users.containersUsing(image.id).length > 0 || stores.images.childrenOf(image.id).length > 0) continue;
+    const references = stores.references.of(image.id);
+    if (danglingOnly && references.some((reference) => reference.digest === undefined)) continue;
+    if (danglingOnly && references.length > 0) continue;
+    try {
+      await stores.change(async () => {
+        const names = stores.references.of(image.id).length;
+        // It got a name while this waited.
+        if (names > references.length || stores.images.get(image.id) === undefined) return;
+        await deleteImage(image, { force: true, prune: true }, true, records, stores);
+      });
+    } catch (error) {
+      // A container took it meanwhile.
+      if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
+    }
+  }
+  let reclaimedBytes = 0;
+  for (const record of records) if ('Deleted' in record) reclaimedBytes += sizes.get(record.Deleted) ?? 0;
+  stores.events.publish({
+    type: 'image',
+    action: 'prune',
+    actor: { id: '', attributes: { reclaimed: String(reclaimedBytes) } },
+  });
+  return { records, reclaimedBytes };
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { type DaemonSettings, type EventBus, type ImageUsers, KeyedLock, type Logger } from '@gantry/sdk';
+import { OverlaySnapshotter } from '../overlay/overlay-snapshotter';
+import { Downloads } from '../registry/downloads';
+import { Registries } from '../registry/registries';
+import { ContentStore } from '../store/content-store';
+import { DistributionFacts } from '../store/distribution-facts';
+import { ImageStore } from '../store/image-store';
+import { LayerStore } from '../store/layer-store';
+import { ReferenceStore } from '../store/reference-store';
+import { Scratch } from '../store/scratch';
+import { UnpackPool } from '../unpack/unpack-pool';
+
+/** Everything the image operations work on. */
+export interface Stores {
+  readonly content: ContentStore;
+  readonly layers: LayerStore;
+  readonly images: ImageStore;
+  readonly references: ReferenceStore;
+  readonly snapshotter: OverlaySnapshotter;
+  readonly scratch: Scratch;
+  readonly facts: DistributionFacts;
+  readonly downloads: Downloads;
+  readonly registries: Registries;
+  readonly settings: DaemonSettings;
+  readonly users: UserRegistry;
+  readonly events: EventBus;
+  readonly log: Logger;
+  /** One change to images and their names at a time: a new image must not be pruned before it has its tag. */
+  change<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Who uses images, once somebody has said so. */
+export class UserRegistry implements ImageUsers {
+  private users: ImageUsers | undefined;
+
+  set(users: ImageUsers): void {
+    this.users = users;
+  }
+
+  containersUsing(imageId: string): readonly { readonly id: string; readonly running: boolean }[] {
+    return this.users?.containersUsing(imageId) ?? [];
+  }
+}
+
+/** Opens all stores below `stateDir` and makes them agree with each other. */
+export async function openStores(
+  stateDir: string,
+  settings: DaemonSettings,
+  events: EventBus,
+  log: Logger,
+  onStop: (cleanup: () => Promise<void>) => void,
+): Promise<Stores> {
+  const snapshotter = await OverlaySnapshotter.open(join(stateDir, 'overlay2'), log);
+  onStop(() => snapshotter.close());
+  const pool = new UnpackPool();
+  onStop(() => pool.close());
+  const scratch = await Scratch.open(join(stateDir, 'tmp'));
+  const content = await ContentStore.open(join(stateDir, 'content'));
+  const layers = await LayerStore.open(join(stateDir, 'layers'), snapshotter, pool, log);
+  const images = await ImageStore.open(join(stateDir, 'images'), content, layers, log);
+  const references = await ReferenceStore.open(join(stateDir, 'repositories.json'));
+  await references.prune((id) => images.get(id) !== undefined);
+  for (const id of await snapshotter.listWritable()) {
+    const parent = snapshotter.parentOf(id);
+    if (parent !== undefined && layers.get(parent) !== undefined) layers.hold(parent);
+  }
+  await layers.collect();
+  const facts = await DistributionFacts.open(join(stateDir, 'distribution.json'));
+  const { maxConcurrentDownloads, maxDownloadAttempts } = settings;
+  const downloads = await Downloads.open(join(stateDir, 'ingest'), maxConcurrentDownloads, maxDownloadAttempts);
+  const lock = new KeyedLock();
+  const registries = new Registries(settings, log);
+  onStop(() => registries.close());
+  return {
+    content,
+    layers,
+    images,
+    references,
+    snapshotter,
+    scratch,
+    facts,
+    downloads,
+    registries,
+    settings,
+    users: new UserRegistry(),
+    events,
+    log,
+    change: (work) => lock.run('images', work),
+  };
+}

@@ -1,0 +1,271 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { cancelled, EngineError, errorMessage, systemError } from '@gantry/sdk';
+import { RegistryError } from './registry-error';
+import { Semaphore } from './semaphore';
+
+/** Where the bytes of a blob come from. */
+export type BlobFetch = (
+  digest: string,
+  offset: number,
+  signal: AbortSignal,
+) => Promise<{ stream: IncomingMessage; startsAt: number }>;
+
+export interface DownloadListener {
+  waiting?(): void;
+  moved?(current: number, total: number): void;
+  retrying?(seconds: number): void;
+  verifying?(): void;
+}
+
+/** A finished blob on disk; `release` when it is not needed any more. */
+export interface Download {
+  readonly path: string;
+  release(): Promise<void>;
+}
+
+interface Transfer {
+  readonly controller: AbortController;
+  readonly listeners: Set<DownloadListener>;
+  readonly done: Promise<void>;
+  users: number;
+}
+
+const keepPartialMs = 24 * 3600 * 1000;
+const writeBatchBytes = 1 << 20;
+
+/**
+ * Blobs on their way in. Two who want one blob share one transfer; what a broken or cancelled transfer has
+ * received stays for a day and is continued by the next.
+ */
+export class Downloads {
+  private readonly transfers = new Map<string, Transfer>();
+  private readonly slots: Semaphore;
+
+  private constructor(
+    private readonly folder: string,
+    concurrency: number,
+    private readonly maximumAttempts: number,
+  ) {
+    this.slots = new Semaphore(concurrency);
+  }
+
+  static async open(folder: string, concurrency: number, maximumAttempts: number): Promise<Downloads> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      const { mtimeMs } = await stat(join(folder, name));
+      if (Date.now() - mtimeMs > keepPartialMs) await rm(join(folder, name), { force: true });
+    }
+    return new Downloads(folder, concurrency, maximumAttempts);
+  }
+
+  /**
+   * @param size bytes the manifest promises; more or fewer are refused
+   * @throws system  the registry failed more often than allowed, or content and digest differ
+   * @throws cancelled  the signal aborted; the transfer goes on if others want it
+   */
+  async get(
+    blob: { readonly digest: string; readonly size: number },
+    fetch: BlobFetch,
+    listener: DownloadListener,
+    signal: AbortSignal,
+  ): Promise<Download> {
+    if (!blob.digest.startsWith('sha256:')) throw systemError(`blob ${blob.digest}: only sha256 digests are supported`);
+    let transfer = this.transfers.get(blob.digest);
+    if (transfer === undefined) {
+      transfer = this.begin(blob, fetch);
+      this.transfers.set(blob.digest, transfer);
+    }
+    const shared = transfer;
+    shared.users++;
+    shared.listeners.add(listener);
+    const path = this.path(blob.digest);
+    const release = async () => {
+      shared.listeners.delete(listener);
+      if (--shared.users > 0) return;
+      if (this.transfers.get(blob.digest) === shared) this.transfers.delete(blob.digest);
+      shared.controller.abort(cancelled(`download of ${blob.digest} was cancelled`));
+      const whole = await shared.done.then(
+        () => true,
+        () => false,
+      );
+      if (whole && !this.transfers.has(blob.digest)) await rm(path, { force: true });
+    };
+    try {
+      await Promise.race([shared.done, rejectOn(signal)]);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    let released = false;
+    return {
+      path,
+      release: async () => {
+        if (released) return;
+        released = true;
+        await release();
+      },
+    };
+  }
+
+  private begin(blob: { digest: string; size: number }, fetch: BlobFetch): Transfer {
+    const controller = new AbortController();
+    const listeners = new Set<DownloadListener>();
+    // The listeners join after this returns.
+    const done = Promise.resolve().then(() => this.run(blob, fetch, listeners, controller.signal));
+    done.catch(() => {});
+    return { controller, listeners, done, users: 0 };
+  }
+
+  private async run(
+    blob: { digest: string; size: number },
+    fetch: BlobFetch,
+    listeners: ReadonlySet<DownloadListener>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const tell = (what: (listener: DownloadListener) => void) => listeners.forEach(what);
+    if (this.slots.isFull) tell((listener) => listener.waiting?.());
+    const free = await this.slots.acquire(signal);
+    try {
+      for (let failures = 0; ; ) {
+        const before = await this.partialSize(blob.digest);
+        try {
+          await this.attempt(blob, fetch, listeners, signal);
+          return;
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          if (!isWorthRetrying(error)) throw error;
+          // Only attempts that brought nothing count: a slow line that breaks now and then still ends.
+          failures = (await this.partialSize(blob.digest)) > before ? 1 : failures + 1;
+          if (failures >= this.maximumAttempts)
+            throw systemError(`cannot download ${blob.digest}: ${errorMessage(error)}`, error);
+          const seconds = 2 ** (failures - 1);
+          tell((listener) => listener.retrying?.(seconds));
+          await sleep(seconds * 1000, signal);
+        }
+      }
+    } finally {
+      free();
+    }
+  }
+
+  private async attempt(
+    { digest, size }: { digest: string; size: number },
+    fetch: BlobFetch,
+    listeners: ReadonlySet<DownloadListener>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = this.path(digest);
+    let offset = await this.partialSize(digest);
+    if (offset > size) {
+      await rm(path, { force: true });
+      offset = 0;
+    }
+    let hash = await hashOf(path, offset);
+    if (offset < size || size === 0) {
+      const { stream, startsAt } = await fetch(digest, offset, signal);
+      if (startsAt === 0 && offset > 0) {
+        offset = 0;
+        hash = createHash('sha256');
+      }
+      await this.receive(stream, { path, offset, size, digest, hash }, listeners);
+    }
+    for (const listener of listeners) listener.verifying?.();
+    if (`sha256:${hash.digest('hex')}` === digest) return;
+    await rm(path, { force: true });
+    throw new WrongContent(`content of blob ${digest} does not match its digest`);
+  }
+
+  private async receive(
+    stream: IncomingMessage,
+    to: { path: string; offset: number; size: number; digest: string; hash: Hash },
+    listeners: ReadonlySet<DownloadListener>,
+  ): Promise<void> {
+    const file = await open(to.path, to.offset > 0 ? 'r+' : 'w', 0o600);
+    let position = to.offset;
+    let batch: Buffer[] = [];
+    let batched = 0;
+    const flush = async () => {
+      if (batched === 0) return;
+      const parts = batch;
+      batch = [];
+      batched = 0;
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      await file.writev(parts, position);
+      for (const part of parts) to.hash.update(part);
+      position += length;
+      for (const listener of listeners) listener.moved?.(position, to.size);
+    };
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        batch.push(chunk);
+        batched += chunk.length;
+        if (position + batched > to.size)
+          throw new WrongContent(`blob ${to.digest} is larger than the ${to.size} bytes its manifest promises`);
+        if (batched >= writeBatchBytes) await flush();
+      }
+      await flush();
+    } catch (error) {
+      // What came is good until its digest says otherwise.
+      await flush().catch(() => {});
+      throw error;
+    } finally {
+      stream.destroy();
+      await file.close();
+    }
+    if (position < to.size) throw systemError(`blob ${to.digest} ended after ${position} of ${to.size} bytes`);
+  }
+
+  private async partialSize(digest: string): Promise<number> {
+    return (await stat(this.path(digest)).catch(() => undefined))?.size ?? 0;
+  }
+
+  private path(digest: string): string {
+    return join(this.folder, digest.replace(':', '-'));
+  }
+}
+
+/** The registry holds something else than it promised: asking again would bring the same. */
+class WrongContent extends EngineError {
+  constructor(message: string) {
+    super('system', message);
+  }
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  if (error instanceof WrongContent) return false;
+  if (error instanceof RegistryError) return error.status >= 500;
+  return (error as NodeJS.ErrnoException).code !== 'ENOSPC';
+}
+
+async function hashOf(path: string, length: number): Promise<Hash> {
+  const hash = createHash('sha256');
+  if (length === 0) return hash;
+  for await (const chunk of createReadStream(path, { end: length - 1, highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash;
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(cancelled('the download was cancelled', signal.reason));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,100 @@
+import { rootCertificates } from 'node:tls';
+import type { DaemonSettings, Logger } from '@gantry/sdk';
+import type { Reference } from '../reference/reference';
+import { Authorizer } from './authorizer';
+import { readCertificates } from './certificates';
+import type { Credentials } from './credentials';
+import { type Endpoint, endpointsFor } from './endpoints';
+import { HttpClient, TransportError } from './http';
+import { RepositoryClient } from './repository-client';
+
+type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors'>;
+
+export interface Access {
+  readonly domain: string;
+  /** Repository path; empty for the registry as a whole. */
+  readonly path: string;
+  readonly credentials: Credentials;
+  readonly actions: 'pull' | 'pull,push';
+}
+
+/** Ways to all registries, with their connections. */
+export class Registries {
+  private readonly clients = new Map<string, Promise<HttpClient>>();
+  /** Endpoint that worked last, by registry: saves a failed TLS handshake per request to a plain one. */
+  private readonly preferred = new Map<string, string>();
+
+  constructor(
+    private readonly settings: RegistrySettings,
+    private readonly log: Logger,
+    private readonly certificateFolder = '/etc/docker/certs.d',
+  ) {}
+
+  async close(): Promise<void> {
+    for (const client of this.clients.values()) (await client.catch(() => undefined))?.close();
+    this.clients.clear();
+  }
+
+  /**
+   * Runs `probe` at the first endpoint that works, and returns its result with the client for the rest of the work.
+   *
+   * @throws what `probe` throws at the last endpoint
+   */
+  async connect<T>(
+    access: Access,
+    probe: (client: RepositoryClient) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ client: RepositoryClient; result: T }> {
+    const endpoints = this.ordered(access);
+    for (const [index, endpoint] of endpoints.entries()) {
+      try {
+        const http = await this.client(endpoint);
+        const authorizer = new Authorizer(http, access.credentials);
+        const client = new RepositoryClient(endpoint.base, access.path, http, authorizer, access.actions);
+        const result = await probe(client);
+        this.preferred.set(access.domain, endpoint.base.href);
+        return { client, result };
+      } catch (error) {
+        this.preferred.delete(access.domain);
+        const isLast = index === endpoints.length - 1;
+        if (isLast || signal.aborted || !(endpoint.isMirror || error instanceof TransportError)) throw error;
+        this.log.debug('trying the next endpoint of a registry', {
+          endpoint: endpoint.base.origin,
+          error: String(error),
+        });
+      }
+    }
+    throw new Error(`no endpoint for ${access.domain}`);
+  }
+
+  private ordered(access: Access): Endpoint[] {
+    const endpoints = endpointsFor(access.domain, this.settings, access.actions !== 'pull');
+    const preferred = this.preferred.get(access.domain);
+    if (endpoints.some((endpoint) => endpoint.isMirror)) return endpoints;
+    return endpoints.sort((a, b) => Number(b.base.href === preferred) - Number(a.base.href === preferred));
+  }
+
+  private client({ base, verify }: Endpoint): Promise<HttpClient> {
+    const key = `${base.host} ${verify}`;
+    let client = this.clients.get(key);
+    if (client === undefined) {
+      client = this.makeClient(base.host, verify);
+      this.clients.set(key, client);
+      // A file that is missing now may be there at the next attempt.
+      client.catch(() => this.clients.delete(key));
+    }
+    return client;
+  }
+
+  private async makeClient(host: string, verify: boolean): Promise<HttpClient> {
+    const { ca, cert, key } = await readCertificates(this.certificateFolder, host);
+    const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates.map((pem) => Buffer.from(pem))];
+    return new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key });
+  }
+}
+
+export const accessTo = (
+  { domain, path }: Reference,
+  credentials: Credentials,
+  actions: Access['actions'],
+): Access => ({ domain, path, credentials, actions });

@@ -1,0 +1,42 @@
+import { EngineError, type ErrorKind } from '@gantry/sdk';
+import { isObject } from '../store/image-config';
+
+/** An error answer of a registry. @see OCI distribution specification, "Error Codes" */
+export class RegistryError extends EngineError {
+  constructor(
+    readonly status: number,
+    /** `MANIFEST_UNKNOWN`; empty when the answer had none. */
+    readonly code: string,
+    message: string,
+  ) {
+    super(kindOf(status), message);
+  }
+}
+
+/** @param body of the answer; may be anything */
+export function registryError(status: number, method: string, url: URL, body: Buffer): RegistryError {
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    value = undefined;
+  }
+  const first = isObject(value) && Array.isArray(value.errors) ? (value.errors[0] as unknown) : undefined;
+  if (isObject(first) && typeof first.code === 'string') {
+    const words = first.code.toLowerCase().replaceAll('_', ' ');
+    const message = typeof first.message === 'string' && first.message !== '' ? first.message : words;
+    return new RegistryError(status, first.code, `${words}: ${message}`);
+  }
+  if (status === 401) return new RegistryError(status, 'UNAUTHORIZED', 'unauthorized: authentication required');
+  if (status === 429)
+    return new RegistryError(status, 'TOOMANYREQUESTS', `toomanyrequests: ${url.host} limits requests`);
+  const text = `received unexpected HTTP status: ${status} (${method} "${url}")`;
+  return new RegistryError(status, '', text);
+}
+
+function kindOf(status: number): ErrorKind {
+  if (status === 404) return 'not-found';
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  return 'system';
+}

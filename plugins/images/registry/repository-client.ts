@@ -1,0 +1,209 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { systemError } from '@gantry/sdk';
+import { sha256 } from '../store/digests';
+import type { Authorizer } from './authorizer';
+import { type HttpClient, readBody } from './http';
+import { acceptedManifests } from './manifests';
+import { registryError } from './registry-error';
+
+export interface FetchedManifest {
+  readonly digest: string;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+interface Call {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: Buffer | string;
+  /** Made anew for the repetition after a challenge. */
+  readonly stream?: () => Readable;
+  readonly accept: readonly number[];
+  readonly signal: AbortSignal;
+}
+
+/** One repository at one endpoint, for one user. @see OCI distribution specification */
+export class RepositoryClient {
+  constructor(
+    /** Such as `https://registry-1.docker.io`. */
+    readonly base: URL,
+    /** `library/busybox` */
+    readonly path: string,
+    private readonly http: HttpClient,
+    private readonly authorizer: Authorizer,
+    private readonly actions: 'pull' | 'pull,push',
+  ) {}
+
+  /** The digest a tag has now; undefined when the registry does not tell by HEAD. @throws RegistryError */
+  async headManifest(reference: string, signal: AbortSignal): Promise<string | undefined> {
+    const response = await this.call({
+      method: 'HEAD',
+      url: this.url(`manifests/${reference}`),
+      headers: { Accept: acceptedManifests },
+      accept: [200],
+      signal,
+    });
+    response.resume();
+    const digest = response.headers['docker-content-digest'];
+    return typeof digest === 'string' ? digest : undefined;
+  }
+
+  /** @param reference tag or digest. @throws RegistryError; system  the content does not have the digest */
+  async getManifest(reference: string, signal: AbortSignal): Promise<FetchedManifest> {
+    const response = await this.call({
+      method: 'GET',
+      url: this.url(`manifests/${reference}`),
+      headers: { Accept: acceptedManifests },
+      accept: [200],
+      signal,
+    });
+    const body = await readBody(response);
+    const digest = sha256(body);
+    const isDigest = reference.includes(':');
+    if (isDigest && reference.startsWith('sha256:') && digest !== reference)
+      throw systemError(`manifest verification failed for digest ${reference}`);
+    return { digest, contentType: response.headers['content-type'] ?? '', body };
+  }
+
+  /** The bytes of a blob from `offset` on. `startsAt` is where they begin: 0 when the registry cannot do ranges. */
+  async getBlob(
+    digest: string,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<{ stream: IncomingMessage; startsAt: number }> {
+    const stream = await this.call({
+      method: 'GET',
+      url: this.url(`blobs/${digest}`),
+      headers: offset > 0 ? { Range: `bytes=${offset}-` } : {},
+      accept: [200, 206, 416],
+      signal,
+    });
+    if (stream.statusCode === 416) {
+      stream.resume();
+      return this.getBlob(digest, 0, signal);
+    }
+    return { stream, startsAt: stream.statusCode === 206 ? offset : 0 };
+  }
+
+  /** A small blob, verified. */
+  async readBlob(digest: string, signal: AbortSignal): Promise<Buffer> {
+    const body = await readBody((await this.getBlob(digest, 0, signal)).stream);
+    if (digest.startsWith('sha256:') && sha256(body) !== digest)
+      throw systemError(`content of blob ${digest} does not match its digest`);
+    return body;
+  }
+
+  async hasBlob(digest: string, signal: AbortSignal): Promise<boolean> {
+    const response = await this.call({
+      method: 'HEAD',
+      url: this.url(`blobs/${digest}`),
+      accept: [200, 404],
+      signal,
+    });
+    response.resume();
+    return response.statusCode === 200;
+  }
+
+  async tags(signal: AbortSignal): Promise<string[]> {
+    const tags: string[] = [];
+    for (let url: URL | undefined = this.url('tags/list'); url !== undefined; ) {
+      const response = await this.call({ method: 'GET', url, accept: [200], signal });
+      const page = JSON.parse((await readBody(response)).toString('utf8')) as { tags?: string[] | null };
+      tags.push(...(page.tags ?? []));
+      const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(response.headers.link ?? ''))?.[1];
+      url = next === undefined ? undefined : new URL(next, url);
+    }
+    return tags;
+  }
+
+  /**
+   * Opens an upload.
+   *
+   * @param from mount the blob from another repository of the registry, if it is there
+   * @returns undefined when the blob was mounted; otherwise where to send it
+   */
+  async startUpload(from: { digest: string; path: string } | undefined, signal: AbortSignal): Promise<URL | undefined> {
+    const url = this.url('blobs/uploads/');
+    if (from !== undefined) {
+      url.searchParams.set('mount', from.digest);
+      url.searchParams.set('from', from.path);
+    }
+    const response = await this.call({ method: 'POST', url, accept: [201, 202], signal });
+    response.resume();
+    return response.statusCode === 201 ? undefined : location(response, url);
+  }
+
+  /** Sends bytes of unknown number. @returns where to go on */
+  async sendChunk(upload: URL, stream: () => Readable, signal: AbortSignal): Promise<URL> {
+    const headers = { 'Content-Type': 'application/octet-stream' };
+    const response = await this.call({ method: 'PATCH', url: upload, headers, stream, accept: [202], signal });
+    response.resume();
+    return location(response, upload);
+  }
+
+  async finishUpload(upload: URL, digest: string, body: Buffer | undefined, signal: AbortSignal): Promise<void> {
+    const url = new URL(upload);
+    url.searchParams.set('digest', digest);
+    const headers = { 'Content-Type': 'application/octet-stream' };
+    const response = await this.call({
+      method: 'PUT',
+      url,
+      headers,
+      body: body ?? Buffer.alloc(0),
+      accept: [201, 204],
+      signal,
+    });
+    response.resume();
+  }
+
+  async putManifest(reference: string, mediaType: string, body: Buffer, signal: AbortSignal): Promise<void> {
+    const response = await this.call({
+      method: 'PUT',
+      url: this.url(`manifests/${reference}`),
+      headers: { 'Content-Type': mediaType },
+      body,
+      accept: [200, 201, 202],
+      signal,
+    });
+    response.resume();
+  }
+
+  /** Asks whether this is a v2 registry and the user may enter. */
+  async ping(signal: AbortSignal): Promise<void> {
+    const response = await this.call({ method: 'GET', url: new URL('/v2/', this.base), accept: [200], signal });
+    response.resume();
+  }
+
+  private async call(call: Call): Promise<IncomingMessage> {
+    const scope = this.path === '' ? '' : `repository:${this.path}:${this.actions}`;
+    for (let attempt = 0; ; attempt++) {
+      const authorization = this.authorizer.current(scope);
+      const response = await this.http.request({
+        method: call.method,
+        url: call.url,
+        headers: { ...call.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) },
+        body: call.stream?.() ?? call.body,
+        signal: call.signal,
+      });
+      if (call.accept.includes(response.statusCode!)) return response;
+      const challenge = response.headers['www-authenticate'];
+      const body = await readBody(response, 1 << 20).catch(() => Buffer.alloc(0));
+      if (response.statusCode !== 401 || attempt > 0 || challenge === undefined)
+        throw registryError(response.statusCode!, call.method, call.url, body);
+      this.authorizer.forget(scope);
+      await this.authorizer.answer(challenge, scope, call.signal);
+    }
+  }
+
+  private url(rest: string): URL {
+    return new URL(`/v2/${this.path}/${rest}`, this.base);
+  }
+}
+
+function location(response: IncomingMessage, base: URL): URL {
+  const { location } = response.headers;
+  if (location === undefined) throw systemError(`the registry ${base.host} does not say where to upload to`);
+  return new URL(location, base);
+}

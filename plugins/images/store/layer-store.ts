@@ -1,0 +1,293 @@
+import { setMaxListeners } from 'node:events';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
+import { inheritDirectories } from '../overlay/inherit-directories';
+import type { FileRange } from '../unpack/decompress';
+import type { UnpackResult } from '../unpack/unpack-layer';
+import type { UnpackPool } from '../unpack/unpack-pool';
+
+export interface LayerRecord {
+  readonly chainId: string;
+  readonly parent: string | undefined;
+  readonly diffId: string;
+  /** Bytes of the regular files in this layer alone. */
+  readonly sizeBytes: number;
+  /** Bytes of the uncompressed archive. */
+  readonly tarSizeBytes: number;
+}
+
+export interface LayerSource {
+  readonly diffId: string;
+  readonly chainId: string;
+  readonly parent: string | undefined;
+  /** Called only when the layer must be unpacked. The file stays until `done`. */
+  open(signal: AbortSignal): Promise<FileRange>;
+  done?(): Promise<void>;
+  onProgress?(tarBytes: number): void;
+  /** It was unpacked just now (not: it was there already). */
+  onReady?(): void;
+}
+
+/** A snapshotter that can tell what it holds, so that both stores can be made to agree after a crash. */
+export interface EnumerableSnapshotter extends Snapshotter {
+  layerIds(): readonly string[];
+}
+
+/**
+ * Unpacked layers, shared by images and containers. Each keeps a record and the recipe of its archive beside the
+ * snapshotter's files. Holders are counted in memory: a layer without one is removed, and then its parent if that
+ * has no other.
+ */
+export class LayerStore {
+  private readonly records = new Map<string, LayerRecord>();
+  private readonly holders = new Map<string, number>();
+  private readonly underway = new Map<string, Promise<void>>();
+  private sequence = 0;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly snapshotter: EnumerableSnapshotter,
+    private readonly pool: UnpackPool,
+    private readonly log: Logger,
+  ) {}
+
+  /** Reads the records; forgets layers of which only a half is there. Call `collect` once all holders have come. */
+  static async open(
+    folder: string,
+    snapshotter: EnumerableSnapshotter,
+    pool: UnpackPool,
+    log: Logger,
+  ): Promise<LayerStore> {
+    const self = new LayerStore(folder, snapshotter, pool, log);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await rm(self.staging, { recursive: true, force: true });
+    await mkdir(self.staging, { mode: 0o700 });
+    await self.load();
+    return self;
+  }
+
+  get(chainId: string): LayerRecord | undefined {
+    return this.records.get(chainId);
+  }
+
+  list(): readonly LayerRecord[] {
+    return [...this.records.values()];
+  }
+
+  recipePath(chainId: string): string {
+    return join(this.folder, hex(chainId), 'recipe.gz');
+  }
+
+  diffPath(chainId: string): Promise<string> {
+    return this.snapshotter.layerDiffPath(chainId);
+  }
+
+  /** @throws not-found */
+  hold(chainId: string): void {
+    if (!this.records.has(chainId)) throw notFound(`layer ${chainId} does not exist`);
+    this.holders.set(chainId, (this.holders.get(chainId) ?? 0) + 1);
+  }
+
+  /** Gives up one hold. @returns chainIDs of the layers this removed, topmost first */
+  async release(chainId: string): Promise<string[]> {
+    const removed: string[] = [];
+    for (let at: string | undefined = chainId; at !== undefined; ) {
+      const left: number = (this.holders.get(at) ?? 1) - 1;
+      if (left > 0) {
+        this.holders.set(at, left);
+        break;
+      }
+      const record = this.records.get(at);
+      if (record === undefined) break;
+      this.holders.delete(at);
+      this.records.delete(at);
+      removed.push(at);
+      const erasing = this.erase(at);
+      const chain = at;
+      // A new layer of that name waits until the old one is out of the way.
+      this.underway.set(chain, erasing);
+      try {
+        await erasing;
+      } finally {
+        this.underway.delete(chain);
+      }
+      at = record.parent;
+    }
+    return removed;
+  }
+
+  /** Removes layers nobody holds. Called once, when images and containers have taken their holds. */
+  async collect(): Promise<void> {
+    for (const { chainId } of this.list()) {
+      if (!this.records.has(chainId) || (this.holders.get(chainId) ?? 0) > 0) continue;
+      this.log.info('removing a layer that belongs to no image', { chainId });
+      this.holders.set(chainId, 1);
+      await this.release(chainId);
+    }
+  }
+
+  /**
+   * Makes a stack of layers exist; those missing are fetched and unpacked side by side.
+   *
+   * @param sources from the base upwards
+   * @returns chainID of the top, held once for the caller; undefined for an empty stack
+   * @throws whatever a source or its unpacking throws; then nothing new stays
+   */
+  async ensure(sources: readonly LayerSource[], signal: AbortSignal): Promise<string | undefined> {
+    const failed = new AbortController();
+    const both = AbortSignal.any([signal, failed.signal]);
+    // Every layer listens, which is no leak.
+    setMaxListeners(0, both, failed.signal);
+    const ready: Promise<void>[] = [];
+    const held: string[] = [];
+    for (const [index, source] of sources.entries()) {
+      const parentReady = ready[index - 1] ?? Promise.resolve();
+      const work = this.ensureOne(source, parentReady, both).then(() => {
+        held.push(source.chainId);
+      });
+      work.catch((error) => failed.abort(error));
+      ready.push(work);
+    }
+    const results = await Promise.allSettled(ready);
+    const top = sources.at(-1)?.chainId;
+    const failure = firstCause(results, failed.signal);
+    // Children hold their parents, so only the top is needed. From the top, or a parent could go first.
+    for (const chainId of held.sort((a, b) => position(sources, b) - position(sources, a)))
+      if (failure !== undefined || chainId !== top) await this.release(chainId);
+    if (failure !== undefined) throw failure.cause;
+    return top;
+  }
+
+  private async ensureOne(source: LayerSource, parentReady: Promise<void>, signal: AbortSignal): Promise<void> {
+    for (let waited = false; ; waited = true) {
+      signal.throwIfAborted();
+      if (this.records.has(source.chainId)) {
+        this.hold(source.chainId);
+        if (waited) source.onReady?.();
+        return;
+      }
+      const other = this.underway.get(source.chainId);
+      if (other === undefined) break;
+      // Whoever else makes it may fail or be cancelled; then it is our turn.
+      await Promise.race([other.catch(() => {}), aborted(signal)]);
+    }
+    const work = this.make(source, parentReady, signal);
+    this.underway.set(source.chainId, work);
+    try {
+      await work;
+    } finally {
+      this.underway.delete(source.chainId);
+    }
+    this.hold(source.chainId);
+    source.onReady?.();
+  }
+
+  private async make(source: LayerSource, parentReady: Promise<void>, signal: AbortSignal): Promise<void> {
+    // A parent's failure is reported by the parent.
+    parentReady.catch(() => {});
+    const { chainId, diffId, parent } = source;
+    const staged = join(this.staging, String(this.sequence++));
+    try {
+      await mkdir(staged);
+      let result: UnpackResult;
+      let directory: string;
+      try {
+        const range = await source.open(signal);
+        ({ path: directory } = await this.snapshotter.prepareLayer(chainId, parent));
+        result = await this.pool.unpack(
+          { source: range, directory, recipePath: join(staged, 'recipe.gz') },
+          signal,
+          source.onProgress ?? (() => {}),
+        );
+      } finally {
+        await source.done?.();
+      }
+      if (result.diffId !== diffId)
+        throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
+      const { sizeBytes, tarSizeBytes } = result;
+      const record: LayerRecord = { chainId, parent, diffId, sizeBytes, tarSizeBytes };
+      await writeFile(join(staged, 'record.json'), JSON.stringify(record));
+      await parentReady;
+      await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
+      signal.throwIfAborted();
+      await this.snapshotter.commitLayer(chainId, sizeBytes);
+      await rename(staged, join(this.folder, hex(chainId)));
+      this.records.set(chainId, record);
+      if (parent !== undefined) this.hold(parent);
+    } catch (error) {
+      await this.snapshotter.abortLayer(chainId);
+      await rm(staged, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Diff directories of a layer and all below it, uppermost first. */
+  private async diffPathsFrom(chainId: string | undefined): Promise<string[]> {
+    const paths: string[] = [];
+    for (let at = chainId; at !== undefined; at = this.records.get(at)?.parent) paths.push(await this.diffPath(at));
+    return paths;
+  }
+
+  private async erase(chainId: string): Promise<void> {
+    // The record goes first: a snapshot without one is collected at the next start.
+    await rm(join(this.folder, hex(chainId)), { recursive: true, force: true });
+    await this.snapshotter.removeLayer(chainId);
+  }
+
+  private async load(): Promise<void> {
+    const names = (await readdir(this.folder)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    const read = await Promise.all(names.map((name) => this.readRecord(name)));
+    for (const record of read) if (record !== undefined) this.records.set(record.chainId, record);
+    for (const record of this.list()) if (!(await this.isWhole(record))) this.records.delete(record.chainId);
+    for (const name of names) {
+      if (!this.records.has(`sha256:${name}`)) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+    for (const chainId of this.snapshotter.layerIds())
+      if (!this.records.has(chainId)) await this.snapshotter.removeLayer(chainId);
+    for (const { parent } of this.records.values()) if (parent !== undefined) this.hold(parent);
+  }
+
+  private async isWhole(record: LayerRecord): Promise<boolean> {
+    for (let at: LayerRecord | undefined = record; at !== undefined; ) {
+      if (!(await this.snapshotter.hasLayer(at.chainId))) return false;
+      if (at.parent === undefined) return true;
+      at = this.records.get(at.parent);
+    }
+    return false;
+  }
+
+  private async readRecord(name: string): Promise<LayerRecord | undefined> {
+    try {
+      return JSON.parse(await readFile(join(this.folder, name, 'record.json'), 'utf8')) as LayerRecord;
+    } catch (error) {
+      this.log.warn('dropping a layer without a readable record', { layer: name, error: String(error) });
+      return undefined;
+    }
+  }
+
+  private get staging(): string {
+    return join(this.folder, 'staging');
+  }
+}
+
+const hex = (digest: string) => digest.slice(digest.indexOf(':') + 1);
+
+const position = (sources: readonly LayerSource[], chainId: string) =>
+  sources.findIndex((source) => source.chainId === chainId);
+
+/** What failed by itself, rather than because something else had failed before. */
+function firstCause(
+  results: readonly PromiseSettledResult<void>[],
+  failed: AbortSignal,
+): { cause: unknown } | undefined {
+  if (results.every((result) => result.status === 'fulfilled')) return undefined;
+  return { cause: failed.reason };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

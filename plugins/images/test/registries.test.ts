@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { anonymous } from '../registry/credentials';
+import { endpointsFor, isInsecure } from '../registry/endpoints';
+import { matchPlatform, parsePlatform, platformRank } from '../registry/platform';
+import { Registries } from '../registry/registries';
+import { silent } from './support/image-plugin';
+
+const settings = { insecureRegistries: ['10.1.0.0/16', 'plain.example:5000'], registryMirrors: ['http://127.0.0.1:9'] };
+
+test.each([
+  ['127.0.0.1:5000', true],
+  ['127.8.9.10', true],
+  ['[::1]:5000', true],
+  ['localhost:5000', true],
+  ['10.1.2.3:5000', true],
+  ['10.2.2.3:5000', false],
+  ['plain.example:5000', true],
+  ['plain.example:5001', false],
+  ['ghcr.io', false],
+])('%s may be insecure: %s', (domain, insecure) => {
+  expect(isInsecure(domain, settings)).toBe(insecure);
+  expect(endpointsFor(domain, settings, false).map(({ base }) => base.protocol)).toEqual(
+    insecure ? ['https:', 'http:'] : ['https:'],
+  );
+});
+
+test('mirrors come before the default registry, and only for reading', () => {
+  const hosts = (forPush: boolean) => endpointsFor('docker.io', settings, forPush).map(({ base }) => base.origin);
+  expect(hosts(false)).toEqual(['http://127.0.0.1:9', 'https://registry-1.docker.io']);
+  expect(hosts(true)).toEqual(['https://registry-1.docker.io']);
+});
+
+test('older variants run on newer machines, not the other way round', () => {
+  const v7 = parsePlatform('linux/arm/v7');
+  expect(platformRank(v7, { os: 'linux', architecture: 'arm', variant: 'v7' })).toBeGreaterThan(
+    platformRank(v7, { os: 'linux', architecture: 'arm', variant: 'v6' }),
+  );
+  expect(matchPlatform(parsePlatform('linux/arm/v6'), { os: 'linux', architecture: 'arm', variant: 'v7' })).toBe(false);
+  expect(matchPlatform(parsePlatform('arm64'), { os: 'linux', architecture: 'arm64', variant: 'v8' })).toBe(true);
+  expect(matchPlatform(parsePlatform('linux/amd64'), { os: 'linux', architecture: 'amd64', variant: 'v3' })).toBe(
+    false,
+  );
+  expect(() => parsePlatform('linux/a/b/c')).toThrow('invalid platform');
+});
+
+test('a registry that wants a certificate of ours is shown the one kept for it', async () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'gantry-certs-'));
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const sign = (name: string, subject: string) => {
+    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
+    fs.writeFileSync(join(folder, 'san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+    const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.pem', '-CAcreateserial'];
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      ...authority,
+      '-days',
+      '1',
+      '-extfile',
+      'san',
+      '-out',
+      `${name}.cert`,
+    );
+  };
+  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.pem', '-out', 'ca.crt', '-subj', '/CN=ca');
+  sign('server', '/CN=server');
+  sign('client', '/CN=client');
+  const read = (name: string) => fs.readFileSync(join(folder, name));
+  const tls = { key: read('server.key'), cert: read('server.cert'), ca: read('ca.crt'), requestCert: true };
+  const server = createServer({ ...tls, rejectUnauthorized: true }, (_, response) => response.end('{}'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const base = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}`);
+
+  const certificates = join(folder, 'certs.d', base.host);
+  const { signal } = new AbortController();
+  const ping = async () => {
+    const registries = new Registries(settings, silent, join(folder, 'certs.d'));
+    const access = { domain: base.host, path: '', credentials: anonymous, actions: 'pull' as const };
+    await registries.connect(access, (client) => client.ping(signal), signal).finally(() => registries.close());
+  };
+  // Loopback is insecure by default: the authority is not checked, but the server wants our certificate.
+  await expect(ping()).rejects.toThrow();
+  fs.mkdirSync(certificates, { recursive: true });
+  for (const name of ['ca.crt', 'client.cert']) fs.copyFileSync(join(folder, name), join(certificates, name));
+  await expect(ping()).rejects.toThrow('client.cert has no client.key beside it');
+  fs.copyFileSync(join(folder, 'client.key'), join(certificates, 'client.key'));
+  await ping();
+  server.closeAllConnections();
+  server.close();
+  fs.rmSync(folder, { recursive: true });
+});

@@ -1,0 +1,130 @@
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { cancelled, EngineError, systemError } from '@gantry/sdk';
+import type { UnpackRequest, UnpackResult } from './unpack-layer';
+import type { FromWorker, ToWorker } from './worker-messages';
+
+interface Job {
+  readonly id: number;
+  readonly request: UnpackRequest;
+  readonly onProgress: (tarBytes: number) => void;
+  readonly resolve: (result: UnpackResult) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Seat {
+  readonly worker: Worker;
+  job: Job | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
+}
+
+const idleMs = 5_000;
+
+/** Unpacks layers in worker threads, at most one per processor; threads end after a while without work. */
+export class UnpackPool {
+  private readonly seats = new Set<Seat>();
+  private readonly queue: Job[] = [];
+  private nextId = 1;
+  private closed = false;
+
+  constructor(private readonly maximum = Math.max(2, Math.min(4, availableParallelism()))) {}
+
+  /**
+   * @param onProgress called a few times a second with the uncompressed bytes handled so far
+   * @throws as `unpackLayer`; cancelled when the signal aborts
+   */
+  unpack(request: UnpackRequest, signal: AbortSignal, onProgress: (tarBytes: number) => void): Promise<UnpackResult> {
+    return new Promise((resolve, reject) => {
+      if (this.closed || signal.aborted) return reject(cancelled('unpacking was cancelled', signal.reason));
+      const job: Job = { id: this.nextId++, request, onProgress, resolve, reject, signal };
+      this.queue.push(job);
+      signal.addEventListener('abort', () => this.cancel(job), { once: true });
+      this.dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const job of this.queue.splice(0)) job.reject(cancelled('the image store is closing'));
+    await Promise.all(
+      [...this.seats].map(async (seat) => {
+        clearTimeout(seat.idleTimer);
+        seat.job?.reject(cancelled('the image store is closing'));
+        seat.job = undefined;
+        await seat.worker.terminate();
+      }),
+    );
+    this.seats.clear();
+  }
+
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      let seat = [...this.seats].find((candidate) => candidate.job === undefined);
+      if (seat === undefined && this.seats.size < this.maximum) seat = this.addSeat();
+      if (seat === undefined) return;
+      const job = this.queue.shift()!;
+      clearTimeout(seat.idleTimer);
+      seat.job = job;
+      seat.worker.ref();
+      seat.worker.postMessage({ kind: 'unpack', job: job.id, request: job.request } satisfies ToWorker);
+    }
+  }
+
+  private cancel(job: Job): void {
+    const queued = this.queue.indexOf(job);
+    if (queued >= 0) {
+      this.queue.splice(queued, 1);
+      job.reject(cancelled('unpacking was cancelled', job.signal.reason));
+      return;
+    }
+    // The job ends when the worker says so: until then it may still write into the directory.
+    for (const seat of this.seats)
+      if (seat.job === job) seat.worker.postMessage({ kind: 'cancel', job: job.id } satisfies ToWorker);
+  }
+
+  private addSeat(): Seat {
+    const seat: Seat = { worker: new Worker(workerFile()), job: undefined, idleTimer: undefined };
+    this.seats.add(seat);
+    seat.worker.on('message', (message: FromWorker) => this.receive(seat, message));
+    seat.worker.on('error', (error) => this.lose(seat, error));
+    seat.worker.on('exit', () => this.lose(seat, undefined));
+    return seat;
+  }
+
+  private receive(seat: Seat, message: FromWorker): void {
+    const job = seat.job;
+    if (job === undefined || job.id !== message.job) return;
+    if (message.kind === 'progress') {
+      job.onProgress(message.tarBytes);
+      return;
+    }
+    this.vacate(seat);
+    if (message.kind === 'done') job.resolve(message.result);
+    else job.reject(new EngineError(message.errorKind, message.message));
+    this.dispatch();
+  }
+
+  private vacate(seat: Seat): void {
+    seat.job = undefined;
+    seat.worker.unref();
+    seat.idleTimer = setTimeout(() => void seat.worker.terminate(), idleMs);
+    seat.idleTimer.unref();
+  }
+
+  private lose(seat: Seat, error: Error | undefined): void {
+    if (!this.seats.delete(seat)) return;
+    clearTimeout(seat.idleTimer);
+    seat.job?.reject(systemError(`the unpack worker ended: ${error?.message ?? 'no reason given'}`, error));
+    seat.job = undefined;
+    if (!this.closed) this.dispatch();
+  }
+}
+
+/** The built worker, also when the sources themselves run (as the unit tests do). */
+function workerFile(): string {
+  const packageRoot = dirname(__dirname);
+  const built = basename(packageRoot) === 'dist' ? packageRoot : join(packageRoot, 'dist');
+  return join(built, 'unpack', 'unpack-worker.js');
+}

@@ -1,0 +1,45 @@
+import { invalidParameter } from '@gantry/sdk';
+
+type Options = Readonly<Record<string, string>>;
+
+/** Options that belong to the delivery and not to a driver. */
+export interface DeliveryOptions {
+  /** Undefined: the container waits for its driver. */
+  readonly ringBytes?: number;
+}
+
+const DEFAULT_RING_BYTES = 1024 * 1024;
+// The last four steer a copy kept for drivers that cannot be read back.
+const names = ['mode', 'max-buffer-size', 'cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'];
+
+/** Parses the options every driver has. @throws invalid-parameter in dockerd's words */
+export function deliveryOptions(options: Options): DeliveryOptions {
+  const { mode = '', 'max-buffer-size': size } = options;
+  if (!['', 'blocking', 'non-blocking'].includes(mode))
+    throw invalidParameter(`logger: logging mode not supported: ${mode}`);
+  if (size !== undefined && mode !== 'non-blocking')
+    throw invalidParameter("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  for (const name of ['cache-disabled', 'cache-compress']) parseBoolean(name, options[name]);
+  if (options['cache-max-size'] !== undefined) binarySize('cache-max-size', options['cache-max-size']);
+  if (options['cache-max-file'] !== undefined && !/^[1-9]\d*$/.test(options['cache-max-file']))
+    throw invalidParameter(`error parsing option cache-max-file: invalid number: '${options['cache-max-file']}'`);
+  if (mode !== 'non-blocking') return {};
+  return { ringBytes: size === undefined ? DEFAULT_RING_BYTES : binarySize('max-buffer-size', size) };
+}
+
+/** What is left for the driver. */
+export function driverOptions(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
+}
+
+function parseBoolean(name: string, value: string | undefined): void {
+  if (value === undefined || /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(value)) return;
+  throw invalidParameter(`error parsing option ${name}: invalid boolean: '${value}'`);
+}
+
+/** `1m` is 1,048,576 here, unlike in the drivers' own sizes. */
+function binarySize(name: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
+  if (!match) throw invalidParameter(`error parsing option ${name}: invalid size: '${text}'`);
+  return Math.floor(Number(match[1]) * 1024 ** ' kmgtp'.indexOf(match[2]!.toLowerCase() || ' '));
+}

@@ -1,0 +1,124 @@
+import { errorMessage, type Logger } from '@gantry/sdk';
+import type { NetlinkMessage, NetlinkSocket } from '@gantry/sdk/linux/netlink';
+import { deleteTable, nftTransaction } from '@gantry/sdk/linux/nftables';
+import { DriftWatch } from './drift-watch';
+import { addPorts, deletePorts } from './elements';
+import { ForwardPolicy } from './forward-policy';
+import { runNft } from './nft';
+import { type FirewallNetwork, type FirewallPort, tableScript } from './ruleset';
+
+/**
+ * The daemon's own nft table. What it must hold is kept here; changes that come while one transaction runs go
+ * together into the next one. When a change fails, or somebody else changed or flushed the table, the whole of it
+ * is written anew.
+ */
+export class Firewall {
+  private readonly networks = new Map<string, FirewallNetwork>();
+  private readonly ports = new Map<string, readonly FirewallPort[]>();
+  private pending: { readonly messages: NetlinkMessage[]; whole: boolean; done: Promise<void> } | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private readonly watch: DriftWatch | undefined;
+  private readonly policy: ForwardPolicy;
+
+  /**
+   * @param enabled false = the operator looks after the rules
+   * @param socket  netlink of protocol NETLINK_NETFILTER, owned by the caller
+   */
+  constructor(
+    private readonly table: string,
+    private readonly enabled: boolean,
+    private readonly socket: NetlinkSocket,
+    private readonly log: Logger,
+  ) {
+    this.policy = new ForwardPolicy(table, log);
+    if (enabled)
+      this.watch = new DriftWatch(
+        table,
+        log,
+        () => this.change([], true),
+        () => this.policy.update(this.bridges()),
+      );
+  }
+
+  async setNetwork(networkId: string, network: FirewallNetwork): Promise<void> {
+    this.networks.set(networkId, network);
+    await this.change([], true);
+  }
+
+  async deleteNetwork(networkId: string): Promise<void> {
+    if (this.networks.delete(networkId)) await this.change([], true);
+  }
+
+  async publish(endpointId: string, ports: readonly FirewallPort[]): Promise<void> {
+    if (ports.length === 0) return;
+    this.ports.set(endpointId, ports);
+    await this.change(addPorts(this.table, ports), false);
+  }
+
+  async unpublish(endpointId: string): Promise<void> {
+    const ports = this.ports.get(endpointId);
+    if (!this.ports.delete(endpointId) || ports === undefined) return;
+    await this.change(deletePorts(this.table, ports), false);
+  }
+
+  /** Sets everything at once, as after a restart. */
+  async replaceAll(
+    networks: ReadonlyMap<string, FirewallNetwork>,
+    ports: ReadonlyMap<string, readonly FirewallPort[]>,
+  ): Promise<void> {
+    this.networks.clear();
+    this.ports.clear();
+    for (const [id, network] of networks) this.networks.set(id, network);
+    for (const [id, list] of ports) this.ports.set(id, list);
+    await this.change([], true);
+  }
+
+  /** @param remove take the table away: no container needs it */
+  async close(remove: boolean): Promise<void> {
+    this.watch?.close();
+    await this.running;
+    if (!remove || !this.enabled) return;
+    await this.policy.remove();
+    await nftTransaction(this.socket, [deleteTable('inet', this.table)]).catch((error) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+  }
+
+  private bridges(): string[] {
+    return [...this.networks.values()].map((network) => network.bridgeName);
+  }
+
+  private change(messages: readonly NetlinkMessage[], whole: boolean): Promise<void> {
+    if (!this.enabled) return Promise.resolve();
+    if (this.pending === undefined) {
+      const batch = { messages: [] as NetlinkMessage[], whole: false, done: this.running };
+      batch.done = this.running.then(() => {
+        this.pending = undefined;
+        return this.apply(batch.messages, batch.whole);
+      });
+      this.running = batch.done.catch(() => undefined);
+      this.pending = batch;
+    }
+    this.pending.messages.push(...messages);
+    this.pending.whole ||= whole;
+    return this.pending.done;
+  }
+
+  private async apply(messages: readonly NetlinkMessage[], whole: boolean): Promise<void> {
+    if (!whole) {
+      try {
+        await nftTransaction(this.socket, messages);
+        return;
+      } catch (error) {
+        this.log.warn('a change of the packet filter failed, writing the whole table anew', {
+          table: this.table,
+          error: errorMessage(error),
+        });
+      }
+    }
+    const ports = [...this.ports.values()].flat();
+    const write = () => runNft(tableScript(this.table, this.networks.values(), ports));
+    await (this.watch ? this.watch.whileWriting(write) : write());
+    this.policy.update(this.bridges());
+  }
+}

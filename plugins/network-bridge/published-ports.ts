@@ -1,0 +1,84 @@
+import { type BoundPort, type EndpointOptions, invalidParameter, type PortBinding } from '@gantry/sdk';
+import { isIPv6, plainAddress } from './addresses';
+import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
+import type { FirewallPort } from './firewall/ruleset';
+import type { BoundHostPort, PortAllocator, PortTargets } from './ports/port-allocator';
+
+export interface Publication {
+  readonly bound: readonly BoundHostPort[];
+  readonly rules: readonly FirewallPort[];
+}
+
+/** Binds every port of an endpoint, or none. @param defaultHostIp for bindings without an address; empty = all */
+export function bindPorts(
+  allocator: PortAllocator,
+  network: BridgeNetwork,
+  endpoint: BridgeEndpoint,
+  options: EndpointOptions,
+): Publication {
+  const bound: BoundHostPort[] = [];
+  const rules: FirewallPort[] = openPorts(network, endpoint, options);
+  const ipv4 = plainAddress(endpoint.iface.address);
+  const ipv6 = plainAddress(endpoint.iface.addressIPv6);
+  try {
+    for (const binding of options.portMap) {
+      const { proto, port } = binding;
+      if (proto === 'sctp') throw invalidParameter(`publishing sctp ports is not supported: ${port}/sctp`);
+      const targets: PortTargets = {
+        ipv4: ipv4 ? { ip: ipv4, port } : undefined,
+        ipv6: ipv6 ? { ip: ipv6, port } : undefined,
+      };
+      for (const hostIps of hostAddresses(binding, network, targets, allocator.userlandProxy)) {
+        const ports = allocator.bind({ ...binding, proto }, hostIps, targets);
+        bound.push(...ports);
+        for (const { hostIp, hostPort } of ports) {
+          const target = isIPv6(hostIp) ? targets.ipv6 : targets.ipv4;
+          if (target === undefined) continue;
+          const any = hostIp === '0.0.0.0' || hostIp === '::';
+          rules.push({ proto, hostIp: any ? '' : hostIp, hostPort, targetIp: target.ip, targetPort: target.port });
+        }
+      }
+    }
+    return { bound, rules };
+  } catch (error) {
+    allocator.release(bound);
+    throw error;
+  }
+}
+
+export function boundPorts(bound: readonly BoundHostPort[]): BoundPort[] {
+  return bound.map(({ proto, port, hostIp, hostPort }) => ({ proto, port, hostIp, hostPort }));
+}
+
+/** Containers of routed networks are reached by their own addresses: their ports are opened, not translated. */
+export function openPorts(network: BridgeNetwork, endpoint: BridgeEndpoint, options: EndpointOptions): FirewallPort[] {
+  const { gatewayMode4, gatewayMode6 } = network.options;
+  const targets = [
+    gatewayMode4 === 'routed' ? plainAddress(endpoint.iface.address) : '',
+    gatewayMode6 === 'routed' ? plainAddress(endpoint.iface.addressIPv6) : '',
+  ].filter(Boolean);
+  const ports = new Map(options.portMap.map((binding) => [`${binding.proto} ${binding.port}`, binding]));
+  return targets.flatMap((targetIp) =>
+    [...ports.values()].flatMap(({ proto, port }) =>
+      proto === 'sctp' ? [] : [{ proto, hostIp: '', hostPort: 0, targetIp, targetPort: port }],
+    ),
+  );
+}
+
+/** Groups of host addresses; the addresses of a group share one port. */
+function hostAddresses(
+  binding: PortBinding,
+  network: BridgeNetwork,
+  targets: PortTargets,
+  relays: boolean,
+): string[][] {
+  const wished = binding.hostIp.replace(/^\[(.*)\]$/, '$1') || network.options.hostIp;
+  const { gatewayMode4, gatewayMode6 } = network.options;
+  const serves4 = targets.ipv4 !== undefined && gatewayMode4 !== 'routed';
+  const serves6 = targets.ipv6 !== undefined && gatewayMode6 !== 'routed';
+  if (wished !== '') return serves4 || (serves6 && isIPv6(wished)) ? [[wished]] : [];
+  const both = serves4 ? ['0.0.0.0'] : [];
+  // The IPv6 side of an IPv4-only container is served by the relay.
+  if (serves6 || (relays && serves4 && targets.ipv6 === undefined)) both.push('::');
+  return both.length > 0 ? [both] : [];
+}

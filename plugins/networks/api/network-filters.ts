@@ -1,0 +1,82 @@
+import { invalidParameter } from '@gantry/sdk';
+import { type NetworkRecord, predefinedNames } from '../records/network-record';
+import type { Sandboxes } from '../sandbox/sandboxes';
+
+/** Filter name → wanted values. */
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+const LIST_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+const PRUNE_FILTERS = ['label', 'label!', 'until'];
+
+/** @throws invalid-parameter not a filter object, or an unknown filter or value */
+export function parseListFilters(text: string | null): Filters {
+  const filters = parseFilters(text, LIST_FILTERS);
+  for (const type of filters.get('type') ?? [])
+    if (type !== 'custom' && type !== 'builtin') throw invalidParameter(`invalid filter: 'type'='${type}'`);
+  const dangling = filters.get('dangling');
+  if (dangling && (dangling.length !== 1 || !/^(true|false|1|0|t|f)$/i.test(dangling[0]!)))
+    throw invalidParameter(`invalid filter 'dangling=${JSON.stringify(dangling)}'`);
+  return filters;
+}
+
+export function parsePruneFilters(text: string | null): Filters {
+  return parseFilters(text, PRUNE_FILTERS);
+}
+
+export function matchesFilters(network: NetworkRecord, sandboxes: Sandboxes, filters: Filters): boolean {
+  const any = (name: string, test: (value: string) => boolean) => (filters.get(name) ?? []).some(test);
+  const absentOr = (name: string, test: (value: string) => boolean) => !filters.has(name) || any(name, test);
+  const predefined = predefinedNames.has(network.name);
+  return (
+    absentOr('driver', (value) => network.driver === value) &&
+    absentOr('id', (value) => network.id.startsWith(value)) &&
+    absentOr('name', (value) => network.name.includes(value)) &&
+    absentOr('scope', (value) => network.scope === value) &&
+    absentOr('type', (value) => (value === 'builtin') === predefined) &&
+    absentOr('dangling', (value) => /^(true|1|t)$/i.test(value) === (!predefined && !isUsed(network, sandboxes))) &&
+    (filters.get('label') ?? []).every((value) => hasLabel(network.labels, value))
+  );
+}
+
+/** Whether prune's `label` and `label!` leave the network to be pruned. */
+export function matchesPruneLabels(network: NetworkRecord, filters: Filters): boolean {
+  return (
+    (filters.get('label') ?? []).every((value) => hasLabel(network.labels, value)) &&
+    !(filters.get('label!') ?? []).some((value) => hasLabel(network.labels, value))
+  );
+}
+
+export function isUsed(network: NetworkRecord, sandboxes: Sandboxes): boolean {
+  return sandboxes.list().some((sandbox) => sandbox.endpoints.some((endpoint) => endpoint.networkId === network.id));
+}
+
+function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const split = wanted.indexOf('=');
+  if (split < 0) return Object.hasOwn(labels, wanted);
+  return labels[wanted.slice(0, split)] === wanted.slice(split + 1);
+}
+
+// Two shapes are on the wire: {"name":["a"]} and, from old clients, {"name":{"a":true}}.
+function parseFilters(text: string | null, known: readonly string[]): Filters {
+  const filters = new Map<string, readonly string[]>();
+  if (text === null || text === '') return filters;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw invalidParameter(`invalid filter: ${text}`, cause);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalidParameter(`invalid filter: ${text}`);
+  for (const [name, value] of Object.entries(parsed)) {
+    if (!known.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
+    const values = Array.isArray(value)
+      ? value.map(String)
+      : typeof value === 'object' && value !== null
+        ? Object.keys(value)
+        : undefined;
+    if (values === undefined) throw invalidParameter(`invalid filter: ${text}`);
+    if (values.length > 0) filters.set(name, values);
+  }
+  return filters;
+}

@@ -1,0 +1,66 @@
+import { type ApiRoute, type DriverSet, type EventBus, type NetworkDriver, notFound, reply } from '@gantry/sdk';
+import type { NetworkRegistry } from '../networks/network-registry';
+import type { Sandboxes } from '../sandbox/sandboxes';
+import { matchesFilters, parseListFilters, parsePruneFilters } from './network-filters';
+import { parseCreate } from './parse-create';
+import { pruneNetworks } from './prune-networks';
+import { renderNetwork } from './render-network';
+
+/** `/networks` without connect and disconnect, which belong to containers. */
+export function networkRoutes(
+  registry: NetworkRegistry,
+  sandboxes: Sandboxes,
+  deps: { readonly drivers: DriverSet<NetworkDriver>; readonly events: EventBus },
+): ApiRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/networks',
+      handle({ query }) {
+        const filters = parseListFilters(query.get('filters'));
+        const networks = registry.list().filter((network) => matchesFilters(network, sandboxes, filters));
+        // The list shows no containers, as dockerd since API 1.28.
+        return reply.json(
+          200,
+          networks.map((network) => renderNetwork(network, undefined)),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: '/networks/{id}',
+      handle({ params, query }) {
+        const network = registry.get(params.id!);
+        const scope = query.get('scope') ?? '';
+        if (scope !== '' && scope !== network.scope) throw notFound(`network ${params.id} not found`);
+        return reply.json(200, renderNetwork(network, sandboxes));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/create',
+      async handle(request) {
+        const { spec, warning } = parseCreate(await request.json());
+        const network = await registry.create(spec);
+        return reply.json(201, { Id: network.id, Warning: warning });
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/networks/{id}',
+      async handle({ params }) {
+        await registry.remove(params.id!);
+        return reply.empty(204);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/networks/prune',
+      since: '1.25',
+      async handle({ query }) {
+        const filters = parsePruneFilters(query.get('filters'));
+        return reply.json(200, { NetworksDeleted: await pruneNetworks(registry, sandboxes, filters, deps.events) });
+      },
+    },
+  ];
+}

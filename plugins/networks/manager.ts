@@ -1,0 +1,32 @@
+import type { NetworkManager } from '@gantry/sdk';
+import { type NetworkRegistry, summaryOf } from './networks/network-registry';
+import { sandboxState } from './records/sandbox-record';
+import { type LiveSandbox, recordOf } from './sandbox/live-sandbox';
+import type { Sandboxes } from './sandbox/sandboxes';
+
+/** `networks/v1`: the registry and the sandboxes as the other plugins see them. */
+export function createNetworkManager(
+  registry: NetworkRegistry,
+  sandboxes: Sandboxes,
+  restore: (running: ReadonlySet<string>) => Promise<void>,
+): NetworkManager {
+  const state = (sandbox: LiveSandbox) => sandboxState(recordOf(sandbox), (id) => registry.byId(id)?.name ?? '');
+  return {
+    defaultNetwork: 'bridge',
+    get: async (reference) => summaryOf(registry.get(reference === 'default' ? 'bridge' : reference)),
+    list: () => registry.list().map(summaryOf),
+    openSandbox: async (request, signal) => state(await sandboxes.open(request, signal)),
+    closeSandbox: (containerId) => sandboxes.close(containerId),
+    sandbox(containerId) {
+      const sandbox = sandboxes.get(containerId);
+      return sandbox && state(sandbox);
+    },
+    connect: async (containerId, endpoint) => state(await sandboxes.connect(containerId, endpoint)),
+    async disconnect(containerId, network, force) {
+      const sandbox = await sandboxes.disconnect(containerId, registry.get(network).id, force);
+      return sandbox && state(sandbox);
+    },
+    rename: (containerId, name) => sandboxes.rename(containerId, name),
+    restore,
+  };
+}

@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DaemonSettings, errorMessage, type NetworkDriver, type RestoredNetwork } from '@gantry/sdk';
+import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
+import { interfaceAddresses } from './networks/host-routes';
+import { driverOptions, ipamData, type NetworkSpec } from './networks/network-registry';
+import { defaultBridge, hostNetwork, noneNetwork } from './networks/predefined';
+import type { NetworkRecord } from './records/network-record';
+import type { SandboxRecord } from './records/sandbox-record';
+import { endpointOptions } from './sandbox/attach-endpoint';
+import type { SandboxDeps } from './sandbox/sandbox-deps';
+import type { Sandboxes } from './sandbox/sandboxes';
+
+/**
+ * Rebuilds the truth after a start: sandboxes of running containers are taken over, everything else that carries
+ * our marks is collected, and the drivers repair what the kernel lost.
+ */
+export async function restoreNetworks(
+  deps: SandboxDeps,
+  sandboxes: Sandboxes,
+  running: ReadonlySet<string>,
+): Promise<void> {
+  const kept: SandboxRecord[] = [];
+  for (const record of await deps.store.load()) {
+    const { containerId } = record.request;
+    if (running.has(containerId) && (record.key === undefined || existsSync(record.key))) kept.push(record);
+    else await deps.store.remove(containerId);
+  }
+  await collectNamespaces(deps.namespaceDir, new Set(kept.map((record) => record.key)));
+  for (const record of kept) {
+    try {
+      await sandboxes.adopt(record);
+    } catch (error) {
+      deps.log.error('a sandbox could not be taken over', {
+        container: record.request.containerId,
+        error: errorMessage(error),
+      });
+    }
+  }
+  await refreshDefaultBridge(deps, sandboxes);
+  await restoreDrivers(deps, sandboxes);
+  await makePredefined(deps);
+}
+
+async function restoreDrivers(deps: SandboxDeps, sandboxes: Sandboxes): Promise<void> {
+  const byDriver = new Map<string, NetworkRecord[]>();
+  for (const [name] of deps.drivers.entries()) byDriver.set(name, []);
+  for (const network of deps.networks.list())
+    if (!network.configOnly) byDriver.set(network.driver, [...(byDriver.get(network.driver) ?? []), network]);
+  for (const [name, networks] of byDriver) {
+    try {
+      const driver: NetworkDriver = deps.drivers.get(name) ?? (await deps.drivers.resolve(name));
+      await driver.restore?.(networks.map((network) => restoredNetwork(network, sandboxes)));
+    } catch (error) {
+      deps.log.error('a network driver could not restore its networks', { driver: name, error: errorMessage(error) });
+    }
+  }
+}
+
+function restoredNetwork(network: NetworkRecord, sandboxes: Sandboxes): RestoredNetwork {
+  const endpoints = sandboxes.list().flatMap((sandbox) =>
+    sandbox.endpoints
+      .filter((endpoint) => endpoint.networkId === network.id)
+      .map((endpoint) => ({
+        endpointId: endpoint.endpointId,
+        iface: {
+          address: endpoint.address,
+          addressIPv6: endpoint.addressIPv6,
+          macAddress: endpoint.macAddress,
+        },
+        options: endpointOptions(sandbox, endpoint.request),
+        sandboxKey: sandbox.key ?? '',
+        boundPorts: endpoint.boundPorts,
+      })),
+  );
+  return {
+    networkId: network.id,
+    options: driverOptions(network),
+    ipv4: ipamData(network, 4),
+    ipv6: ipamData(network, 6),
+    endpoints,
+  };
+}
+
+async function makePredefined(deps: SandboxDeps): Promise<void> {
+  const wanted: NetworkSpec[] = [noneNetwork, hostNetwork];
+  if (hasDefaultBridge(deps.settings)) wanted.push(bridgeSpec(deps.settings));
+  for (const spec of wanted) if (!deps.networks.byName(spec.name)) await deps.networks.create(spec, true);
+}
+
+/** The default bridge follows the settings; its id stays. A changed address waits until no container uses the old one. */
+async function refreshDefaultBridge(deps: SandboxDeps, sandboxes: Sandboxes): Promise<void> {
+  const record = deps.networks.byName('bridge');
+  if (record === undefined) return;
+  if (!hasDefaultBridge(deps.settings)) {
+    await deps.networks.forget(record);
+    return;
+  }
+  const spec = bridgeSpec(deps.settings);
+  const inUse = sandboxes.list().some((sandbox) => sandbox.endpoints.some((one) => one.networkId === record.id));
+  // Addresses that were chosen once are kept, so that containers find their network again.
+  const chosenBefore = spec.ipam.config.length === 0 || !deps.settings.bridge.bip;
+  const samePools = chosenBefore || JSON.stringify(spec.ipam.config) === JSON.stringify(record.ipam.config);
+  if (samePools || inUse) {
+    if (JSON.stringify(record.options) !== JSON.stringify(spec.options))
+      await deps.networks.replace({ ...record, options: spec.options });
+    return;
+  }
+  await deps.networks.renewPools(record, spec);
+}
+
+function hasDefaultBridge(settings: DaemonSettings): boolean {
+  return settings.bridge.name !== 'none';
+}
+
+function bridgeSpec(settings: DaemonSettings): NetworkSpec {
+  return defaultBridge(settings, interfaceAddresses(settings.bridge.name));
+}
+
+async function collectNamespaces(directory: string, kept: ReadonlySet<string | undefined>): Promise<void> {
+  let names: string[] = [];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  for (const name of names) if (!kept.has(join(directory, name))) removeNetworkNamespace(join(directory, name));
+}

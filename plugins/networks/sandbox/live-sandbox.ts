@@ -1,0 +1,27 @@
+import type { SandboxRequest } from '@gantry/sdk';
+import type { EndpointRecord, SandboxRecord } from '../records/sandbox-record';
+import type { Upstream } from './resolv-conf';
+
+/** A sandbox that exists now. */
+export interface LiveSandbox {
+  readonly sandboxId: string;
+  /** Path of the namespace file; undefined for the host's namespace. */
+  readonly key: string | undefined;
+  request: SandboxRequest;
+  endpoints: EndpointRecord[];
+  /** Endpoints that are being made: they hold their networks against removal. */
+  readonly pending: Map<string, string>;
+  upstreams: readonly Upstream[];
+}
+
+export function recordOf({ sandboxId, key, request, endpoints }: LiveSandbox): SandboxRecord {
+  return { sandboxId, key, request, endpoints };
+}
+
+/** `eth0`, or the first free number behind the prefix. */
+export function freeInterfaceName(sandbox: LiveSandbox, prefix: string): string {
+  const taken = new Set(sandbox.endpoints.map((endpoint) => endpoint.interfaceName));
+  let index = 0;
+  while (taken.has(`${prefix}${index}`)) index++;
+  return `${prefix}${index}`;
+}

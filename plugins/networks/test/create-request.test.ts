@@ -1,0 +1,59 @@
+import { expect, test } from '@jest/globals';
+import { parseCreate } from '../api/parse-create';
+
+const withIpam =
+  (Config: unknown[], more = {}) =>
+  () =>
+    parseCreate({ Name: 'n', IPAM: { Config }, ...more });
+
+test.each([
+  [{ Subnet: '10.0.0.0/33' }, 'invalid subnet 10.0.0.0/33: invalid CIDR block notation'],
+  [{ Subnet: '10.0.0.1/24' }, 'invalid subnet 10.0.0.1/24: it should be 10.0.0.0/24'],
+  [
+    { Subnet: '10.0.0.0/24', IPRange: '10.0.0.0/16' },
+    'invalid ip-range 10.0.0.0/16: CIDR block is bigger than its parent subnet 10.0.0.0/24',
+  ],
+  [
+    { Subnet: '10.0.0.0/24', IPRange: '10.0.1.0/25' },
+    "invalid ip-range 10.0.1.0/25: parent subnet 10.0.0.0/24 doesn't contain ip-range",
+  ],
+  [{ Subnet: '10.0.0.0/24', Gateway: 'gate' }, 'invalid gateway: invalid address gate'],
+  [{ Subnet: '10.0.0.0/24', Gateway: '10.0.1.1' }, 'invalid gateway 10.0.1.1: parent subnet'],
+  [{ Subnet: '10.0.0.0/24', AuxiliaryAddresses: { r: '1.1.1.1' } }, 'invalid auxiliary address r 1.1.1.1'],
+  [{ Subnet: 'fd00::/64' }, 'IPv6 has not been enabled for this network'],
+  [{ Gateway: '10.0.0.1' }, 'a subnet is needed'],
+])('a bad pool %j is refused with the reason', (config, message) => {
+  expect(withIpam([config])).toThrow(message);
+});
+
+test('every problem of a request is told at once', () => {
+  const config = { Subnet: '10.0.0.1/24', Gateway: '10.0.1.1', IPRange: 'x' };
+  expect(withIpam([config])).toThrow(/it should be 10\.0\.0\.0\/24\n.*ip-range.*\n.*gateway/s);
+});
+
+test('subnets of one network may not overlap', () => {
+  expect(withIpam([{ Subnet: '10.0.0.0/16' }, { Subnet: '10.0.3.0/24' }])).toThrow('overlaps');
+});
+
+test.each([
+  [{ Name: '' }, 'name is empty'],
+  [{ Name: 'a b' }, 'invalid network name a b'],
+  [{ Name: 5 }, 'invalid Name'],
+  [{ Name: 'a', Scope: 'swarm' }, 'swarm'],
+  [{ Name: 'a', Ingress: true }, 'swarm'],
+  [{ Name: 'a', Options: { x: 1 } }, '"x" must be a string'],
+  [{ Name: 'a', ConfigOnly: true, ConfigFrom: { Network: 'b' } }, 'cannot depend on another'],
+])('a bad request %j is refused as invalid', (body, message) => {
+  expect(() => parseCreate(body)).toThrow(message);
+});
+
+test('a request without anything but a name is a bridge network with IPv4', () => {
+  expect(parseCreate({ Name: 'app' }).spec).toMatchObject({
+    name: 'app',
+    driver: 'bridge',
+    enableIPv4: true,
+    enableIPv6: false,
+    internal: false,
+    ipam: { driver: 'default', config: [] },
+  });
+});

@@ -1,0 +1,18 @@
+import { definePlugin, Runtime1 } from '@gantry/sdk';
+import { runtimeConfig } from './config';
+import { openRuntimes } from './open-runtimes';
+
+/** OCI runtimes behind containerd's shim: runc, crun and those of daemon.json's `runtimes`. */
+export const plugin = definePlugin({
+  name: 'runtime-runc',
+  version: '0.1.0',
+  engine: '^0.1.0',
+  provides: { runc: Runtime1, crun: Runtime1, 'io.containerd.runc.v2': Runtime1 },
+  alsoProvides: Runtime1,
+  config: runtimeConfig,
+  async start({ config, settings, runDir, log, onStop }) {
+    const runtimes = await openRuntimes(settings, runDir, config['warm-shims'], log);
+    onStop(runtimes);
+    return runtimes.byName;
+  },
+});

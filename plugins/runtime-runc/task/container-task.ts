@@ -1,0 +1,238 @@
+import { truncate } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  conflict,
+  type ExecCreate,
+  type ExitStatus,
+  errorKind,
+  errorMessage,
+  type Logger,
+  type OciResources,
+  type RunningProcess,
+  type Task,
+  withDeadline,
+} from '@gantry/sdk';
+import type { CgroupDirectories } from '../oci/cgroup-directories';
+import { bundleFile, killShim } from '../shim/shim';
+import { specAny, taskStatus } from '../shim/task-service';
+import { startExec } from './exec-process';
+import { releaseUnread } from './output-stream';
+import type { ProcessHandle } from './process-handle';
+
+const SIGKILL = 9;
+const EXIT_MS = 10_000;
+const SHIM_EXIT_MS = 1_000;
+/** The shim notes each event that nobody takes; its file is emptied when it holds more than this. */
+const SHIM_LOG_BYTES = 256 * 1024;
+
+export interface TaskEnvironment {
+  readonly bundle: string;
+  readonly cgroup: CgroupDirectories | undefined;
+  readonly log: Logger;
+  /** `oomScoreAdj` of the container's first process, which later ones share. */
+  readonly oomScoreAdj: number;
+  /**
+   * Frees what an ended container leaves, without asking the OCI runtime, which takes it some 15 ms.
+   * @returns false when that needs the OCI runtime after all
+   */
+  removeEnded(): Promise<boolean>;
+  /** Frees what the OCI runtime and the kernel keep, when the shim cannot. Repeatable. */
+  removeByForce(): Promise<void>;
+  /** The task is over and its bundle removed. */
+  onDeleted(): void;
+}
+
+/** A container behind its shim. */
+export class ContainerTask implements Task {
+  private readonly execs = new Set<ProcessHandle>();
+  private paused: boolean;
+  private wasOomKilled = false;
+  private deletion: Promise<void> | undefined;
+  private detached = false;
+
+  constructor(
+    readonly id: string,
+    private readonly init: ProcessHandle,
+    private readonly environment: TaskEnvironment,
+    paused = false,
+  ) {
+    this.paused = paused;
+    void init.service.client.closed.then(() => this.onShimGone());
+  }
+
+  get pid() {
+    return this.init.pid;
+  }
+
+  get streams() {
+    return this.init.streams;
+  }
+
+  async start(): Promise<void> {
+    await this.init.service.start(this.id);
+  }
+
+  wait(): Promise<ExitStatus> {
+    return this.init.wait();
+  }
+
+  async kill(signal: number): Promise<void> {
+    this.init.signal(signal);
+    // A frozen process dies of SIGKILL only when it is thawed; other signals wait for the resume.
+    if (signal === SIGKILL && this.paused) await this.resume().catch(() => undefined);
+  }
+
+  async killAll(signal: number): Promise<void> {
+    const pids = await this.pids();
+    for (const pid of pids) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    if (signal === SIGKILL && this.paused) await this.resume().catch(() => undefined);
+  }
+
+  resize(columns: number, rows: number): Promise<void> {
+    return this.init.resize(columns, rows);
+  }
+
+  async pause(): Promise<void> {
+    await this.init.service.pause(this.id);
+    this.paused = true;
+  }
+
+  async resume(): Promise<void> {
+    await this.init.service.resume(this.id);
+    this.paused = false;
+  }
+
+  async status(): Promise<'created' | 'running' | 'paused' | 'stopped'> {
+    if (this.init.hasExited) return 'stopped';
+    const { status } = await this.init.service.state(this.id);
+    switch (status) {
+      case taskStatus.created:
+        return 'created';
+      case taskStatus.paused:
+      case taskStatus.pausing:
+        return 'paused';
+      case taskStatus.running:
+        return 'running';
+      default:
+        return 'stopped';
+    }
+  }
+
+  async pids(): Promise<readonly number[]> {
+    const found = (await this.environment.cgroup?.pids()) ?? [];
+    return found.length > 0 || this.init.hasExited ? found : [this.init.pid];
+  }
+
+  async update(resources: OciResources): Promise<void> {
+    await this.init.service.update(this.id, specAny('LinuxResources', resources));
+  }
+
+  async exec(request: ExecCreate): Promise<RunningProcess> {
+    if (this.init.hasExited) throw conflict(`container ${this.id} is not running`);
+    await this.trimShimLog();
+    const process = { ...request.process, oomScoreAdj: request.process.oomScoreAdj ?? this.environment.oomScoreAdj };
+    return startExec({ ...request, process }, this.id, this.environment.bundle, this.init.service, this.execs);
+  }
+
+  async oomKilled(): Promise<boolean> {
+    const kills = await this.environment.cgroup?.oomKills();
+    if (kills !== undefined) this.wasOomKilled = kills > 0;
+    return this.wasOomKilled;
+  }
+
+  delete(): Promise<void> {
+    this.deletion ??= this.deleteOnce().catch((error) => {
+      this.deletion = undefined;
+      throw error;
+    });
+    return this.deletion;
+  }
+
+  /** Lets go of a container that goes on without this daemon. */
+  detach(): void {
+    this.detached = true;
+    this.init.service.client.close();
+    for (const { streams } of [this.init, ...this.execs]) {
+      streams.stdin?.destroy();
+      streams.stdout.destroy();
+      streams.stderr?.destroy();
+    }
+  }
+
+  private async deleteOnce(): Promise<void> {
+    const { bundle, removeByForce, onDeleted } = this.environment;
+    const { service } = this.init;
+    if (service.client.usable) await this.endFirstProcess();
+    await this.oomKilled();
+    this.detached = true;
+    if (!service.client.usable) await removeByForce();
+    else if (!(await this.environment.removeEnded())) await this.deleteByShim();
+    killShim(service.shimPid);
+    // Its end of the connection closes when it is gone.
+    await withDeadline('the end of a shim', SHIM_EXIT_MS, () => service.client.closed).catch(() => undefined);
+    service.client.close();
+    for (const handle of [this.init, ...this.execs]) {
+      handle.lost();
+      handle.streams.stdin?.destroy();
+      releaseUnread(handle.streams.stdout);
+      releaseUnread(handle.streams.stderr);
+    }
+    await rm(bundle, { recursive: true, force: true });
+    onDeleted();
+  }
+
+  private async endFirstProcess(): Promise<void> {
+    if (this.init.hasExited) return;
+    try {
+      await this.kill(SIGKILL).catch(() => undefined);
+      await withDeadline(`the end of container ${this.id}`, EXIT_MS, () => this.init.wait());
+    } catch (error) {
+      this.environment.log.warn('a container did not end', { container: this.id, error: errorMessage(error) });
+    }
+  }
+
+  private async deleteByShim(): Promise<void> {
+    try {
+      await this.init.service.delete(this.id);
+    } catch (error) {
+      if (errorKind(error) === 'not-found') return;
+      this.environment.log.warn('the shim could not delete its container', {
+        container: this.id,
+        error: errorMessage(error),
+      });
+      await this.environment.removeByForce();
+    }
+  }
+
+  /** Without its supervisor nobody can wait for the container or stop it properly: it ends. */
+  private async onShimGone(): Promise<void> {
+    if (this.detached) return;
+    this.environment.log.error('the shim of a container was lost, the container is ended', { container: this.id });
+    try {
+      await this.environment.removeByForce();
+    } catch (error) {
+      this.environment.log.error('a container without shim could not be ended', {
+        container: this.id,
+        error: errorMessage(error),
+      });
+    }
+    for (const handle of [this.init, ...this.execs]) handle.lost();
+  }
+
+  private async trimShimLog(): Promise<void> {
+    const path = join(this.environment.bundle, bundleFile.log);
+    try {
+      // The shim's own offset stays: what it writes next leaves a hole, which costs nothing.
+      if ((await stat(path)).blocks * 512 > SHIM_LOG_BYTES) truncate(path, 0, () => undefined);
+    } catch {
+      // The bundle is being removed.
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { invalidParameter, type VolumeSummary } from '@gantry/sdk';
+
+/** Filter name → wanted values. */
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Parses the `filters` query parameter: `{"label":["a"]}`, or `{"label":{"a":true}}` of old clients.
+ * @throws invalid-parameter  not that shape, or a filter that `accepted` does not name
+ */
+export function parseFilters(text: string | null, accepted: readonly string[]): Filters {
+  const filters = new Map<string, readonly string[]>();
+  if (text === null || text === '') return filters;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw invalidParameter(`invalid filter: ${(error as Error).message}`, error);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalidParameter('invalid filter: expected an object of lists');
+  for (const [name, value] of Object.entries(parsed)) {
+    const values = Array.isArray(value)
+      ? value
+      : typeof value === 'object' && value !== null
+        ? Object.keys(value).filter((key) => (value as Record<string, unknown>)[key] === true)
+        : undefined;
+    if (values === undefined || !values.every((item) => typeof item === 'string'))
+      throw invalidParameter(`invalid filter '${name}': expected a list of strings`);
+    if (!accepted.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
+    if (values.length > 0) filters.set(name, values);
+  }
+  return filters;
+}
+
+/** @throws invalid-parameter  several values, or one that is neither true nor false */
+export function booleanFilter(filters: Filters, name: string): boolean | undefined {
+  const values = filters.get(name);
+  if (values === undefined) return undefined;
+  const read = values.map((value) =>
+    /^(1|t|true)$/i.test(value) ? true : /^(0|f|false)$/i.test(value) ? false : undefined,
+  );
+  if (read.includes(undefined) || new Set(read).size > 1)
+    throw invalidParameter(`invalid filter '${name}=[${values.join(' ')}]'`);
+  return read[0];
+}
+
+/** Whether a volume passes `driver`, `name`, `label` and `label!`. */
+export function matches(filters: Filters, volume: Pick<VolumeSummary, 'name' | 'driver' | 'labels'>): boolean {
+  const drivers = filters.get('driver');
+  if (drivers !== undefined && !drivers.includes(volume.driver)) return false;
+  const names = filters.get('name');
+  if (names !== undefined && !names.some((pattern) => matchesName(pattern, volume.name))) return false;
+  const labels = filters.get('label');
+  if (labels !== undefined && !hasLabels(labels, volume.labels)) return false;
+  const absent = filters.get('label!');
+  return absent === undefined || !hasLabels(absent, volume.labels);
+}
+
+/** All of `wanted` (`key` or `key=value`) are there. */
+function hasLabels(wanted: readonly string[], labels: Readonly<Record<string, string>> | undefined): boolean {
+  return wanted.every((entry) => {
+    const at = entry.indexOf('=');
+    const key = at === -1 ? entry : entry.slice(0, at);
+    if (labels === undefined || !Object.hasOwn(labels, key)) return false;
+    return at === -1 || labels[key] === entry.slice(at + 1);
+  });
+}
+
+// A name filter is a regular expression that may match anywhere; one that is none matches only itself.
+function matchesName(pattern: string, name: string): boolean {
+  if (pattern === name) return true;
+  try {
+    return new RegExp(pattern).test(name);
+  } catch {
+    return false;
+  }
+}

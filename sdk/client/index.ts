@@ -1,0 +1,10 @@
+export * from './address';
+export * from './authorization';
+export type { PluginTls } from './exchange';
+export * from './ipam-driver';
+export * from './log-driver';
+export type { LogPatience } from './log-writer';
+export * from './network-driver';
+export * from './plugin-client';
+export * from './retry';
+export * from './volume-driver';

@@ -1,0 +1,123 @@
+import type { LogDriver, LogEntry } from '../contracts/log-driver';
+import {
+  decodeLogCapabilities,
+  encodeLogInfo,
+  encodeReadConfig,
+  LogEntryDecoder,
+  logDriverMethods,
+  type WireLogEntry,
+} from '../wire';
+import { LogFifo } from './log-fifo';
+import { type LogPatience, RemoteLogWriter, startLogging } from './log-writer';
+import { type PluginClient, PluginRefusal } from './plugin-client';
+
+/** What a log driver behind a socket needs of the engine. */
+export interface RemoteLogDriverOptions {
+  /** Folder for the FIFOs; the plugin must see it under the same path. */
+  readonly fifoFolder: string;
+  /** How the engine calls itself to plugins; `docker` when absent. */
+  readonly daemonName?: string;
+  readonly patience?: Partial<LogPatience>;
+}
+
+/** A plugin may write the rest of a log when its container has ended; then a follower is let go. */
+const LAST_WORDS_MS = 2000;
+
+/**
+ * A log driver behind a socket. Its options are judged by the plugin when a container starts: the protocol has no word
+ * for it earlier. What it keeps is its own, so nothing is removed with a container.
+ */
+export function connectLogDriver(client: PluginClient, options: RemoteLogDriverOptions): LogDriver {
+  const daemonName = options.daemonName ?? 'docker';
+  const patience: LogPatience = { watchMs: 1000, closeMs: 10_000, awayMs: 3000, ...options.patience };
+  const open = new Map<string, RunningLog>();
+  let readLogs: boolean | undefined;
+
+  const askCapabilities = async (): Promise<boolean> => {
+    try {
+      readLogs = decodeLogCapabilities(
+        await client.call({ ...logDriverMethods.capabilities, ...(readLogs === undefined ? {} : { timeoutMs: 5000 }) }),
+      ).readLogs;
+    } catch (error) {
+      // The method is optional and may fail in any way (P-CALL-9). A plugin that is away is another matter.
+      if (!(error instanceof PluginRefusal)) throw error;
+      readLogs = false;
+    }
+    return readLogs;
+  };
+
+  return {
+    validate: () => undefined,
+    async capabilities() {
+      return { readLogs: readLogs ?? (await askCapabilities()) };
+    },
+    async open(info) {
+      await askCapabilities();
+      const fifo = await LogFifo.make(options.fifoFolder);
+      try {
+        await startLogging(client, info, daemonName, fifo.path);
+      } catch (error) {
+        fifo.close();
+        throw error;
+      }
+      const writer = new RemoteLogWriter(client, info, daemonName, fifo, patience);
+      const running = new RunningLog();
+      open.set(info.containerId, running);
+      return {
+        write: (batch) => writer.write(batch),
+        flush: () => writer.flush(),
+        async close() {
+          try {
+            await writer.close();
+          } finally {
+            if (open.get(info.containerId) === running) open.delete(info.containerId);
+            running.end();
+          }
+        },
+      };
+    },
+    async *read(info, how, signal) {
+      const running = open.get(info.containerId);
+      const ended = new AbortController();
+      const stop = running?.whenEnded(() => void setTimeout(() => ended.abort(), LAST_WORDS_MS).unref());
+      const either = AbortSignal.any([signal, ended.signal]);
+      try {
+        const body = {
+          Info: encodeLogInfo(info, daemonName),
+          // Nothing follows when nobody writes.
+          Config: encodeReadConfig({ ...how, follow: how.follow && running !== undefined }),
+        };
+        const decoder = new LogEntryDecoder();
+        for await (const chunk of await client.stream({ ...logDriverMethods.readLogs, body, signal: either })) {
+          const entries = decoder.push(chunk);
+          const until = entries.findIndex(({ timeNs }) => how.untilNs !== undefined && timeNs > how.untilNs);
+          const wanted = (until < 0 ? entries : entries.slice(0, until))
+            .filter(({ timeNs }) => how.sinceNs === undefined || timeNs >= how.sinceNs)
+            .map(toLogEntry);
+          if (wanted.length > 0) yield wanted;
+          if (until >= 0) return;
+        }
+      } catch (error) {
+        if (!either.aborted) throw error;
+      } finally {
+        stop?.();
+      }
+    },
+  };
+}
+
+const toLogEntry = ({ source, timeNs, line }: WireLogEntry): LogEntry => ({ source, timeNs, line });
+
+/** A log that is being written, for those who follow it. */
+class RunningLog {
+  private readonly listeners = new Set<() => void>();
+
+  whenEnded(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  end(): void {
+    for (const listener of this.listeners) listener();
+  }
+}

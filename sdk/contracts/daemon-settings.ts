@@ -1,0 +1,81 @@
+/**
+ * The daemon's effective settings: dockerd's flags and daemon.json keys after merging, with defaults filled in.
+ * Names follow daemon.json in camelCase. A plugin reads what concerns it; only the core writes.
+ */
+export interface DaemonSettings {
+  /** `data-root`, absolute. */
+  readonly dataRoot: string;
+  /** `exec-root`, absolute: state that a reboot may drop. */
+  readonly execRoot: string;
+  /** Identity of this data root; names in the kernel carry its first characters so that only ours is collected. */
+  readonly engineId: string;
+  readonly debug: boolean;
+  readonly labels: readonly string[];
+
+  readonly bridge: {
+    /** `bridge`: name of the default bridge, or "none" for no default bridge. */
+    readonly name: string;
+    /** `bip`: CIDR address of the default bridge, or undefined to choose. */
+    readonly bip?: string;
+    readonly fixedCidr?: string;
+    readonly defaultGateway?: string;
+    readonly icc: boolean;
+    readonly ipMasq: boolean;
+    readonly ipForward: boolean;
+    /** `iptables`: whether the daemon manages packet filter rules. */
+    readonly manageFirewall: boolean;
+    /** `ip`: host address for published ports without one. */
+    readonly hostIp: string;
+    readonly userlandProxy: boolean;
+  };
+  /** `mtu`, bytes; 0 = the driver's default. */
+  readonly mtu: number;
+  /** `default-address-pools`; empty = dockerd's defaults. */
+  readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];
+  readonly dns: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly hostGatewayIps: readonly string[];
+
+  readonly storageDriver: string;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly maxConcurrentDownloads: number;
+  readonly maxConcurrentUploads: number;
+  readonly maxDownloadAttempts: number;
+
+  readonly logDriver: string;
+  readonly logOpts: Readonly<Record<string, string>>;
+
+  readonly defaultRuntime: string;
+  /** `runtimes`: name → how to run it. */
+  readonly runtimes: Readonly<
+    Record<
+      string,
+      {
+        readonly path?: string;
+        readonly runtimeArgs?: readonly string[];
+        readonly runtimeType?: string;
+        readonly options?: unknown;
+      }
+    >
+  >;
+  readonly cgroupParent: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+  readonly defaultCgroupnsMode: 'host' | 'private';
+  readonly defaultIpcMode: 'private' | 'shareable';
+  /** Bytes. */
+  readonly defaultShmSizeBytes: number;
+  readonly defaultUlimits: Readonly<
+    Record<string, { readonly name: string; readonly soft: number; readonly hard: number }>
+  >;
+  readonly init: boolean;
+  readonly initPath?: string;
+  readonly noNewPrivileges: boolean;
+  /** `seccomp-profile`: path of the default profile, "unconfined", or undefined for the built-in one. */
+  readonly seccompProfile?: string;
+  readonly liveRestore: boolean;
+  /** `shutdown-timeout`, seconds; -1 = wait for ever. */
+  readonly shutdownTimeoutS: number;
+  readonly experimental: boolean;
+}

@@ -1,0 +1,57 @@
+import { capability } from '../plugin/capability';
+import type { ImageConfig } from './oci';
+
+/** An image on this machine, as other plugins see it. */
+export interface ImageSummary {
+  /** `sha256:…` of the config blob. */
+  readonly id: string;
+  readonly config: ImageConfig;
+  readonly os: string;
+  readonly architecture: string;
+  /** diffIDs from the base upwards. */
+  readonly layers: readonly string[];
+  /** Familiar `name:tag` references, sorted. */
+  readonly repoTags: readonly string[];
+}
+
+/** The writable root file system of one container. */
+export interface RootFilesystem {
+  /** Mounts it (idempotent) and returns the absolute path. */
+  mount(): Promise<string>;
+  /** Unmounts it (idempotent). */
+  unmount(): Promise<void>;
+  /** What inspect shows: driver name and its data. */
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+}
+
+/** Tells which containers use an image; asked before an image is removed or pruned, and for `docker system df`. */
+export interface ImageUsers {
+  containersUsing(imageId: string): readonly { readonly id: string; readonly running: boolean }[];
+}
+
+/** The images, as other plugins see them. */
+export interface ImageManager {
+  /**
+   * @param reference `name`, `name:tag`, `name@digest`, full id, or unique id prefix
+   * @throws not-found          `No such image: <familiar reference with tag>`
+   * @throws invalid-parameter  the reference cannot be parsed
+   */
+  resolve(reference: string): Promise<ImageSummary>;
+  /** Makes the writable layer of a container. Durable before it returns. @throws conflict it exists already */
+  createRootFilesystem(containerId: string, imageId: string): Promise<RootFilesystem>;
+  /** The root file system made earlier, also by a daemon before this one. @throws not-found */
+  openRootFilesystem(containerId: string): Promise<RootFilesystem>;
+  /** Unmounts and removes it. Repeatable; no error when it is gone. */
+  removeRootFilesystem(containerId: string): Promise<void>;
+  /** Bytes of the writable layer (`sizeRw`) and of all layers with it (`sizeRootFs`). */
+  rootFilesystemSize(containerId: string): Promise<{ sizeRw: number; sizeRootFs: number }>;
+  /** Paths changed against the image: kind 0 modified, 1 added, 2 deleted, as in GET /containers/{id}/changes. */
+  rootFilesystemChanges(containerId: string): Promise<readonly { path: string; kind: 0 | 1 | 2 }[]>;
+  /** Registers who uses images; called once by the container engine. */
+  setUsers(users: ImageUsers): void;
+  /** Unmounts and removes root file systems of containers that no longer exist; keeps those named. */
+  collectRootFilesystems(keep: ReadonlySet<string>): Promise<void>;
+}
+
+/** The image store; there is one. */
+export const Images1 = capability<ImageManager>('images/v1');

@@ -1,0 +1,93 @@
+import type { Readable, Writable } from 'node:stream';
+import { capability } from '../plugin/capability';
+import type { OciProcess, OciResources, OciSpec } from './oci';
+
+/** How a process ended. */
+export interface ExitStatus {
+  /** 0–255; 128 + n when killed by signal n. */
+  readonly code: number;
+  readonly exitedAt: Date;
+}
+
+/** Streams of a process. The owner must read stdout and stderr; a stream is finished at its end, not at `wait`. */
+export interface ProcessStreams {
+  /** Present when stdin was asked for. `end()` closes the process's stdin. */
+  readonly stdin?: Writable;
+  readonly stdout: Readable;
+  /** Absent with a terminal. */
+  readonly stderr?: Readable;
+}
+
+/** What a runtime needs to make a container. */
+export interface TaskCreate {
+  /** Container id, 64 hex digits. */
+  readonly id: string;
+  /** A directory of the runtime's own for this container; made by the runtime, removed by `delete`. */
+  readonly spec: OciSpec;
+  readonly openStdin: boolean;
+  readonly terminal: boolean;
+}
+
+/** What a runtime needs to start another process in a container. */
+export interface ExecCreate {
+  /** Exec id, 64 hex digits. */
+  readonly id: string;
+  readonly process: OciProcess;
+  readonly openStdin: boolean;
+  readonly terminal: boolean;
+}
+
+/** A process the runtime started inside a container. */
+export interface RunningProcess {
+  readonly pid: number;
+  readonly streams: ProcessStreams;
+  /** @throws not-found  the process is gone */
+  kill(signal: number): Promise<void>;
+  /** Terminal size in characters. @throws invalid-parameter it has no terminal */
+  resize(columns: number, rows: number): Promise<void>;
+  /** Resolves once with the exit; never rejects while the container exists (a lost supervisor counts as 137). */
+  wait(): Promise<ExitStatus>;
+}
+
+/** One container inside a runtime, from create to delete. */
+export interface Task extends RunningProcess {
+  readonly id: string;
+  start(): Promise<void>;
+  /** Every process of the container, also those the first one left behind. */
+  killAll(signal: number): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  status(): Promise<'created' | 'running' | 'paused' | 'stopped'>;
+  /** Host pids of all processes. */
+  pids(): Promise<readonly number[]>;
+  update(resources: OciResources): Promise<void>;
+  exec(request: ExecCreate): Promise<RunningProcess>;
+  /** True when the kernel's OOM killer struck inside the container's cgroup. */
+  oomKilled(): Promise<boolean>;
+  /** Frees everything: supervisor, bundle, cgroup, FIFOs. Repeatable. */
+  delete(): Promise<void>;
+}
+
+/** An OCI runtime. What it runs outlives the daemon. */
+export interface Runtime {
+  /**
+   * Creates the container's first process, stopped before its program. On failure nothing is left behind.
+   * @throws system  with the OCI runtime's own words: `OCI runtime create failed: …`
+   */
+  create(request: TaskCreate, signal: AbortSignal): Promise<Task>;
+  /** Finds a container that an earlier daemon created; its streams continue where they were. Undefined when nothing is left of it. */
+  reconnect(id: string, io: { openStdin: boolean; terminal: boolean }): Promise<Task | undefined>;
+  /** Ids the runtime still holds anything of, so that orphans can be deleted. */
+  list(): Promise<readonly string[]>;
+  /** Removes whatever is left of an id that cannot be reconnected. Repeatable. */
+  purge(id: string): Promise<void>;
+  /** Path and version of the OCI runtime binary. @throws not-found the binary is missing */
+  version(): Promise<{
+    readonly path: string;
+    readonly name: string;
+    readonly version: string;
+    readonly commit: string;
+  }>;
+}
+
+export const Runtime1 = capability<Runtime>('runtime/v1', 'many');

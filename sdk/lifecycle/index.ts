@@ -1,0 +1,5 @@
+export * from './assert-never';
+export * from './cleanup-stack';
+export * from './clock';
+export * from './deadline';
+export * from './keyed-lock';

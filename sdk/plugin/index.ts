@@ -1,0 +1,3 @@
+export * from './capability';
+export * from './config-schema';
+export * from './define-plugin';

@@ -1,0 +1,1 @@
+export { type ServedPlugin, type ServeOptions, serve } from './serve';

@@ -1,0 +1,3 @@
+export * from './fake-clock';
+export * from './temporary-directory';
+export * from './test-daemon';

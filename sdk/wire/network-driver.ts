@@ -1,0 +1,208 @@
+import type {
+  DriverNetworkOptions,
+  EndpointInterface,
+  EndpointOptions,
+  IpamData,
+  JoinResult,
+  PortBinding,
+} from '../contracts/network-driver';
+import { arrayField, field, objectField, stringField, stringMapField } from './fields';
+
+const call = (name: string, repeatable: boolean) => ({
+  method: `NetworkDriver.${name}`,
+  timeoutMs: 60_000,
+  repeatable,
+});
+
+/** How each method behaves on the wire. @see volumeDriverMethods */
+export const networkDriverMethods = {
+  capabilities: call('GetCapabilities', true),
+  createNetwork: call('CreateNetwork', false),
+  deleteNetwork: call('DeleteNetwork', false),
+  createEndpoint: call('CreateEndpoint', false),
+  deleteEndpoint: call('DeleteEndpoint', false),
+  endpointInfo: call('EndpointOperInfo', true),
+  join: call('Join', false),
+  leave: call('Leave', false),
+  programExternalConnectivity: call('ProgramExternalConnectivity', false),
+  revokeExternalConnectivity: call('RevokeExternalConnectivity', false),
+} as const;
+
+/** Keys of the option maps (P-NET-3, P-NET-9). */
+export const networkOptionKeys = {
+  generic: 'com.docker.network.generic',
+  enableIPv4: 'com.docker.network.enable_ipv4',
+  enableIPv6: 'com.docker.network.enable_ipv6',
+  internal: 'com.docker.network.internal',
+  exposedPorts: 'com.docker.network.endpoint.exposedports',
+  portMap: 'com.docker.network.portmap',
+} as const;
+
+const protoNumbers = { tcp: 6, udp: 17, sctp: 132 } as const;
+type Proto = keyof typeof protoNumbers;
+
+function protoOf(value: unknown): Proto | undefined {
+  return (Object.keys(protoNumbers) as Proto[]).find((name) => protoNumbers[name] === value);
+}
+
+/** The options of CreateNetwork. */
+export function encodeNetworkOptions(options: DriverNetworkOptions): Record<string, unknown> {
+  return {
+    [networkOptionKeys.generic]: options.generic,
+    [networkOptionKeys.enableIPv4]: options.enableIPv4,
+    [networkOptionKeys.enableIPv6]: options.enableIPv6,
+    ...(options.internal ? { [networkOptionKeys.internal]: true } : {}),
+  };
+}
+
+/** The other way round; IPv4 is on unless it is switched off, as engines before 28 do not tell. */
+export function decodeNetworkOptions(value: unknown): DriverNetworkOptions {
+  return {
+    generic: stringMapField(value, networkOptionKeys.generic),
+    enableIPv4: field(value, networkOptionKeys.enableIPv4) !== false,
+    enableIPv6: field(value, networkOptionKeys.enableIPv6) === true,
+    internal: field(value, networkOptionKeys.internal) === true,
+  };
+}
+
+/** Pools as CIDR strings; what is unset is absent (P-NET-2). */
+export function encodeIpamData(data: readonly IpamData[]): object[] {
+  return data.map((pool) => ({
+    AddressSpace: pool.addressSpace,
+    Pool: pool.pool,
+    ...(pool.gateway ? { Gateway: pool.gateway } : {}),
+    ...(pool.auxAddresses ? { AuxAddresses: pool.auxAddresses } : {}),
+  }));
+}
+
+/** The other way round; null is an empty list. */
+export function decodeIpamData(body: unknown, name: 'IPv4Data' | 'IPv6Data'): IpamData[] {
+  return arrayField(body, name).map((pool) => ({
+    addressSpace: stringField(pool, 'AddressSpace'),
+    pool: stringField(pool, 'Pool'),
+    ...(stringField(pool, 'Gateway') === '' ? {} : { gateway: stringField(pool, 'Gateway') }),
+    ...(objectField(pool, 'AuxAddresses') ? { auxAddresses: stringMapField(pool, 'AuxAddresses') } : {}),
+  }));
+}
+
+/** Options of CreateEndpoint, Join and ProgramExternalConnectivity. */
+export function encodeEndpointOptions(options: EndpointOptions): Record<string, unknown> {
+  return {
+    ...options.generic,
+    [networkOptionKeys.exposedPorts]: options.exposedPorts.map(({ proto, port }) => ({
+      Proto: protoNumbers[proto],
+      Port: port,
+    })),
+    [networkOptionKeys.portMap]: options.portMap.map((binding) => ({
+      Proto: protoNumbers[binding.proto],
+      IP: '',
+      Port: binding.port,
+      HostIP: binding.hostIp,
+      HostPort: binding.hostPort,
+      HostPortEnd: binding.hostPortEnd,
+    })),
+  };
+}
+
+/** The other way round. Ports of protocols we do not know are left out. */
+export function decodeEndpointOptions(value: unknown): EndpointOptions {
+  const generic: Record<string, string> = {};
+  if (typeof value === 'object' && value !== null)
+    for (const [key, item] of Object.entries(value)) if (typeof item === 'string') generic[key] = item;
+  return {
+    generic,
+    exposedPorts: arrayField(value, networkOptionKeys.exposedPorts).flatMap((item) => {
+      const proto = protoOf(field(item, 'Proto'));
+      return proto === undefined ? [] : [{ proto, port: numberField(item, 'Port') }];
+    }),
+    portMap: arrayField(value, networkOptionKeys.portMap).flatMap((item): PortBinding[] => {
+      const proto = protoOf(field(item, 'Proto'));
+      if (proto === undefined) return [];
+      const hostPort = numberField(item, 'HostPort');
+      return [
+        {
+          proto,
+          port: numberField(item, 'Port'),
+          hostIp: stringField(item, 'HostIP'),
+          hostPort,
+          hostPortEnd: numberField(item, 'HostPortEnd') || hostPort,
+        },
+      ];
+    }),
+  };
+}
+
+/** Empty strings for what is unset (P-NET-6). */
+export function encodeInterface(iface: Partial<EndpointInterface>): object {
+  return {
+    Address: iface.address ?? '',
+    AddressIPv6: iface.addressIPv6 ?? '',
+    MacAddress: iface.macAddress ?? '',
+  };
+}
+
+/** Empty strings for what is unset, null included. */
+export function decodeInterface(value: unknown): EndpointInterface {
+  return {
+    address: stringField(value, 'Address'),
+    addressIPv6: stringField(value, 'AddressIPv6'),
+    macAddress: stringField(value, 'MacAddress'),
+  };
+}
+
+/** The answer to Join (P-NET-7). */
+export function encodeJoinResult(result: JoinResult): object {
+  const { interfaceName } = result;
+  return {
+    ...(interfaceName === undefined
+      ? {}
+      : {
+          InterfaceName: {
+            SrcName: interfaceName.srcName,
+            DstPrefix: interfaceName.dstPrefix,
+            ...(interfaceName.dstName ? { DstName: interfaceName.dstName } : {}),
+          },
+        }),
+    Gateway: result.gateway ?? '',
+    GatewayIPv6: result.gatewayIPv6 ?? '',
+    StaticRoutes: (result.staticRoutes ?? []).map((route) => ({
+      Destination: route.destination,
+      RouteType: route.routeType,
+      NextHop: route.nextHop,
+    })),
+    DisableGatewayService: result.disableGatewayService ?? false,
+  };
+}
+
+/** The other way round; an interface without a source name is none. */
+export function decodeJoinResult(body: unknown): JoinResult {
+  const names = field(body, 'InterfaceName');
+  const srcName = stringField(names, 'SrcName');
+  const dstName = stringField(names, 'DstName');
+  const gateway = stringField(body, 'Gateway');
+  const gatewayIPv6 = stringField(body, 'GatewayIPv6');
+  return {
+    ...(srcName === ''
+      ? {}
+      : {
+          interfaceName: {
+            srcName,
+            dstPrefix: stringField(names, 'DstPrefix'),
+            ...(dstName === '' ? {} : { dstName }),
+          },
+        }),
+    ...(gateway === '' ? {} : { gateway }),
+    ...(gatewayIPv6 === '' ? {} : { gatewayIPv6 }),
+    staticRoutes: arrayField(body, 'StaticRoutes').map((route) => ({
+      destination: stringField(route, 'Destination'),
+      routeType: field(route, 'RouteType') === 1 ? 1 : 0,
+      nextHop: stringField(route, 'NextHop'),
+    })),
+    disableGatewayService: field(body, 'DisableGatewayService') === true,
+  };
+}
+
+function numberField(body: unknown, name: string): number {
+  const value = field(body, name);
+  return typeof value === 'number' && Number.isInteger(value) ? value : 0;
+}

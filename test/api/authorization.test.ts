@@ -1,0 +1,371 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Verdict } from '@gantry/sdk';
+import { Guard, refuse } from '../support/authorization-guard';
+import { daemonForSuite } from '../support/daemon';
+import { eventually } from '../support/eventually';
+
+const sockets = mkdtempSync(join(tmpdir(), 'gantry-authz-'));
+const guard = new Guard('guard', sockets);
+const second = new Guard('second', sockets);
+beforeAll(() => Promise.all([guard.serve(), second.serve()]));
+const config = { 'plugin-directories': { sockets, specs: [] }, 'authorization-plugins': ['guard', 'second', 'guard'] };
+const daemon = daemonForSuite({ config });
+beforeEach(() => {
+  guard.reset();
+  second.reset();
+});
+afterEach(() => {
+  guard.reset();
+  second.reset();
+});
+afterAll(async () => {
+  await Promise.all([guard.close(), second.close()]);
+  rmSync(sockets, { recursive: true, force: true });
+});
+
+/** Sends bytes as they are, ends our side when told to, and reads what comes. */
+async function send(bytes: string | Buffer, endsEarly = false): Promise<{ statuses: number[]; text: string }> {
+  const socket = net.connect({ path: daemon().socketPath, allowHalfOpen: true });
+  const parts: Buffer[] = [];
+  socket.on('error', () => {});
+  socket.on('data', (part) => parts.push(part));
+  socket.write(bytes);
+  if (endsEarly) socket.end();
+  await new Promise<void>((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', () => resolve());
+    // A kept connection does not end: what was asked for is there when nothing more comes.
+    socket.on('data', () => setTimeout(resolve, 60));
+    setTimeout(resolve, 1500);
+  });
+  socket.destroy();
+  const text = Buffer.concat(parts).toString();
+  return { text, statuses: [...text.matchAll(/HTTP\/1\.\d (\d{3})/g)].map((match) => Number(match[1])) };
+}
+
+test('both phases show what dockerd shows, credentials apart', async () => {
+  const headers = { 'X-Registry-Auth': 'c2VjcmV0', Authorization: 'Basic secret', 'x-thing': 'one' };
+  await daemon().api.post('/v1.51/volumes/create?a=b', { Name: 'seen' }, { headers });
+  for (const each of [guard, second]) {
+    expect(each.requests).toHaveLength(1);
+    expect(each.requests[0]).toMatchObject({
+      user: '',
+      userAuthMethod: '',
+      method: 'POST',
+      uri: '/v1.51/volumes/create?a=b',
+      body: Buffer.from('{"Name":"seen"}'),
+      headers: { 'Content-Type': 'application/json', 'X-Thing': 'one' },
+    });
+    expect(JSON.stringify(each.requests[0]!.headers)).not.toMatch(/secret|c2Vj|auth/i);
+    expect(each.answers[0]!.answer).toMatchObject({ status: 201, headers: { 'Content-Type': 'application/json' } });
+    expect(JSON.parse(each.answers[0]!.answer.body!.toString())).toMatchObject({ Name: 'seen' });
+    expect(each.answers[0]!.uri).toBe('/v1.51/volumes/create?a=b');
+  }
+  await daemon().api.delete('/volumes/seen');
+});
+
+test('the first refusal counts, in dockerd’s words, and nobody after it is asked', async () => {
+  guard.judge = () => refuse('not today');
+  const answer = await daemon().api.get('/_ping');
+  expect(answer.status).toBe(403);
+  expect(answer.json()).toEqual({ message: 'authorization denied by plugin guard: not today' });
+  expect(second.requests).toHaveLength(0);
+  guard.reset();
+  second.judge = () => refuse('nor tomorrow');
+  expect((await daemon().api.get('/nowhere')).json()).toEqual({
+    message: 'authorization denied by plugin second: nor tomorrow',
+  });
+  expect(guard.answers).toHaveLength(0);
+});
+
+test('an answer can be withheld; an error cannot', async () => {
+  guard.judgeAnswer = () => refuse('hidden');
+  expect(await daemon().api.get('/version')).toMatchObject({ status: 403 });
+  const missing = await daemon().api.get('/containers/missing/json');
+  expect(missing.status).toBe(404);
+  expect(guard.answers.at(-1)!.answer).toMatchObject({ status: 0, body: undefined });
+});
+
+test('passwords are not shown, and nothing else hides behind their path', async () => {
+  await daemon().api.post('/auth', { username: 'u', password: 'p', serveraddress: '127.0.0.1:1' });
+  expect(guard.requests[0]).toMatchObject({ uri: '/auth', body: undefined });
+});
+
+test('streams and hijacked connections are asked about when they end', async () => {
+  const { api, cli } = daemon();
+  const id = (await api.post('/containers/create', { Image: 'busybox', Cmd: ['cat'], OpenStdin: true })).json().Id;
+  const until = Math.floor(Date.now() / 1000) + 1;
+  await api.get(`/events?until=${until}`);
+  expect(guard.answers.at(-1)).toMatchObject({
+    uri: `/events?until=${until}`,
+    answer: { status: 200, body: undefined, headers: { 'X-Gantry-Response-Partial': 'true' } },
+  });
+  await api.post(`/containers/${id}/start`);
+  const attached = await api.hijack(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`);
+  expect(attached.status).toBe(101);
+  expect(guard.answers.some(({ uri }) => uri.includes('/attach'))).toBe(false);
+  await api.post(`/containers/${id}/kill`);
+  await eventually('the end of the attach to be told', () => guard.answers.some(({ uri }) => uri.includes('/attach')));
+  expect(await cli.ok('run', '--rm', 'busybox', 'echo', 'through')).toBe('through');
+  await api.delete(`/containers/${id}?force=1`);
+  guard.judge = ({ uri }) => (uri.includes('/attach') ? refuse('no attach') : { allow: true });
+  await expect(api.hijack('/containers/x/attach?stream=1')).rejects.toThrow('403');
+});
+
+test('archives are streams: neither shown nor held back', async () => {
+  const { api } = daemon();
+  const archive = await api.get('/images/busybox/get');
+  expect(archive.status).toBe(200);
+  expect(guard.answers.at(-1)!.answer).toMatchObject({ status: 200, body: undefined });
+  const loaded = await api.post('/images/load?quiet=1', undefined, {
+    body: archive.body,
+    headers: { 'Content-Type': 'application/x-tar' },
+  });
+  expect(loaded.status).toBe(200);
+  expect(guard.requests.at(-1)).toMatchObject({ method: 'POST', body: undefined });
+});
+
+describe('no way around', () => {
+  const chunked = (text: string, size = text.length) => {
+    const parts = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+    return `${parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('')}0\r\n\r\n`;
+  };
+  const wanted = '{"Name":"smuggled"}';
+  const json = 'Content-Type: application/json';
+  const create = (lines: string[], body: string, path = '/volumes/create', version = 'HTTP/1.1') =>
+    `${[`POST ${path} ${version}`, 'Host: x', ...lines].join('\r\n')}\r\n\r\n${body}`;
+  const sized = (body: string, ...lines: string[]) => [...lines, `Content-Length: ${body.length}`];
+  const ping = 'GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n';
+  const upgrade = ['Connection: Upgrade', 'Upgrade: tcp'];
+  const large = (body: string) => body.replace('}', `${' '.repeat(5 * 1024 * 1024)}}`);
+  const fits = (body: string) => body.replace('}', `${' '.repeat(3 * 1024 * 1024)}}`);
+
+  const corpus: [name: string, bytes: string, endsEarly?: boolean][] = [
+    ['a plain request', create(sized(wanted, json), wanted)],
+    ['a body after length zero', create([json, 'Content-Length: 0'], wanted)],
+    ['a body without length', create([json], wanted)],
+    ['a body that is longer than its length', create([json, 'Content-Length: 5'], wanted)],
+    ['a body that ends early', create([json, 'Content-Length: 900'], wanted), true],
+    ['two lengths', create([json, 'Content-Length: 0', `Content-Length: ${wanted.length}`], wanted)],
+    ['a length and chunks', create([json, 'Content-Length: 3', 'Transfer-Encoding: chunked'], chunked(wanted))],
+    ['an unknown encoding', create([json, 'Transfer-Encoding: gzip, chunked'], chunked(wanted))],
+    ['a disguised encoding', create([json, 'Transfer-Encoding: xchunked'], chunked(wanted))],
+    ['a negative length', create([json, 'Content-Length: -1'], wanted)],
+    ['a length with a sign', create([json, `Content-Length: +${wanted.length}`], wanted)],
+    ['chunks', create([json, 'Transfer-Encoding: chunked'], chunked(wanted))],
+    ['chunks of one byte', create([json, 'Transfer-Encoding: chunked'], chunked(wanted, 1))],
+    ['chunks that never end', create([json, 'Transfer-Encoding: chunked'], chunked(wanted).slice(0, -5)), true],
+    ['3 MiB', create(sized(fits(wanted), json), fits(wanted))],
+    ['5 MiB', create(sized(large(wanted), json), large(wanted))],
+    ['5 MiB in chunks', create([json, 'Transfer-Encoding: chunked'], chunked(large(wanted), 65536))],
+    ['a type with parameters', create(sized(wanted, `${json}; charset=utf-8`), wanted)],
+    ['a type in capitals', create(sized(wanted, 'content-type: APPLICATION/JSON'), wanted)],
+    ['another type', create(sized(wanted, 'Content-Type: text/plain'), wanted)],
+    ['no type', create(sized(wanted), wanted)],
+    ['an empty type', create(sized(wanted, 'Content-Type:'), wanted)],
+    ['two types', create(sized(wanted, 'Content-Type: text/plain', json), wanted)],
+    ['two types the other way', create(sized(wanted, json, 'Content-Type: text/plain'), wanted)],
+    [
+      'a key given twice',
+      create(sized(`{"Name":"fine","Name":"smuggled"}`, json), '{"Name":"fine","Name":"smuggled"}'),
+    ],
+    [
+      'a key in two cases',
+      create(sized('{"Name":"smuggled","name":"fine"}', json), '{"Name":"smuggled","name":"fine"}'),
+    ],
+    ['an escaped name', create(sized('{"Name":"\\u0073muggled"}', json), '{"Name":"\\u0073muggled"}')],
+    ['two values', create(sized(`{}${wanted}`, json), `{}${wanted}`)],
+    ['HTTP/1.0', create(sized(wanted, json), wanted, '/volumes/create', 'HTTP/1.0')],
+    ['HTTP/1.0 without length', create([json], wanted, '/volumes/create', 'HTTP/1.0'), true],
+    ['HTTP/0.9', `POST /volumes/create\r\n\r\n${wanted}`],
+    ['a request behind another', ping + create(sized(wanted, json), wanted)],
+    ['a request behind a refused one', create(sized(wanted, json), wanted) + create(sized(wanted, json), wanted)],
+    [
+      'a request behind a body of length zero',
+      create([json, 'Content-Length: 0'], create(sized(wanted, json), wanted)),
+    ],
+    ['Upgrade', create(sized(wanted, json, ...upgrade), wanted)],
+    ['Upgrade and chunks', create([json, 'Transfer-Encoding: chunked', ...upgrade], chunked(wanted))],
+    ['Upgrade without a type', create(sized(wanted, ...upgrade), wanted)],
+    ['Upgrade, 5 MiB', create(sized(large(wanted), json, ...upgrade), large(wanted))],
+    ['Upgrade, then a second request', create(['Content-Length: 0', ...upgrade], create(sized(wanted, json), wanted))],
+    ['Upgrade to h2c', create(sized(wanted, json, 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c'), wanted)],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['CONNECT', `CONNECT /volumes/create HTTP/1.1\r\nHost: x\r\n\r\n${create(sized(wanted, json), wanted)}`],
+    ['Expect', create(sized(wanted, json, 'Expect: 100-continue'), wanted)],
+    ['an obsolete line folding', create(sized(wanted, 'X: a\r\n Content-Length: 0', json), wanted)],
+    ['a bare line feed', create(sized(wanted, json), wanted).replaceAll('\r\n', '\n')],
+    ...[
+      '/v1.51/volumes/create',
+      '/v1.24/volumes/create',
+      '/v9.99/volumes/create',
+      '/v1.51/%76olumes/create',
+      '/volumes%2fcreate',
+      '/VOLUMES/create',
+      '//volumes/create',
+      '/volumes//create',
+      '/volumes/create/',
+      '/./volumes/create',
+      '/auth/../volumes/create',
+      '/auth%2f..%2fvolumes/create',
+      '/auth/%2e%2e/volumes/create',
+      '/v1.51/auth/../../volumes/create',
+      '/volumes/create?x=/auth',
+      '/volumes/create#/auth',
+      '/volumes/create;/auth',
+      '/volumes/create/auth',
+      'http://x/volumes/create',
+      'http://x/auth/../volumes/create',
+      'volumes/create',
+      '/volumes/create%00',
+      '/%zz/../volumes/create',
+    ].map((path): [string, string] => [`the path ${path}`, create(sized(wanted, json), wanted, path)]),
+  ];
+
+  // By index: the runner would print whole bodies.
+  test.each(corpus.map(([name], index) => [name, index] as const))('%s is refused or shown', async (_name, index) => {
+    const [, bytes, endsEarly] = corpus[index]!;
+    // Lets everything pass but what it was shown to ask for.
+    guard.judge = ({ body, uri }) => {
+      if (!/volumes.?(2f)?create/i.test(uri) && !uri.includes('%76olumes')) return { allow: true };
+      return body !== undefined && /smuggled/.test(body.toString().replace('\\u0073', 's'))
+        ? refuse('smuggler')
+        : { allow: true };
+    };
+    const { statuses } = await send(bytes, endsEarly);
+    const { Volumes } = (await daemon().api.get('/volumes')).json();
+    expect((Volumes ?? []).map(({ Name }: { Name: string }) => Name)).not.toContain('smuggled');
+    expect(statuses.filter((status) => status === 201)).toEqual([]);
+    expect(daemon().runs).toBe(true);
+  });
+
+  test('what is too large is refused with 500 and what is ambiguous with 400, and neither is shown', async () => {
+    const { api } = daemon();
+    const oversized = await api.request('POST', '/volumes/create', {
+      body: large(wanted),
+      headers: { 'Content-Type': 'application/json' },
+    });
+    expect(oversized.status).toBe(500);
+    expect(oversized.json().message).toContain('request body is larger than');
+    const twice = await api.request('POST', '/volumes/create', {
+      body: '{"Name":"a","Labels":{"x":"1","x":"2"}}',
+      headers: { 'Content-Type': 'application/json' },
+    });
+    expect(twice.status).toBe(400);
+    expect(twice.json().message).toContain('the key "x" is given twice');
+    expect(guard.requests).toEqual([]);
+  });
+
+  const routes = `GET /_ping,HEAD /_ping,GET /version,GET /info,GET /events,GET /system/df,POST /session,POST /grpc,
+    POST /auth,POST /build,POST /build/prune,POST /commit,GET /containers/json,POST /containers/create,
+    GET /containers/x/json,GET /containers/x/logs,POST /containers/x/start,POST /containers/x/stop,
+    POST /containers/x/kill,POST /containers/x/attach,GET /containers/x/attach/ws,POST /containers/x/exec,
+    POST /containers/x/resize,POST /containers/x/wait,DELETE /containers/x,GET /containers/x/archive,
+    PUT /containers/x/archive,HEAD /containers/x/archive,GET /containers/x/export,POST /containers/prune,
+    POST /exec/x/start,GET /exec/x/json,POST /exec/x/resize,GET /images/json,POST /images/create,POST /images/load,
+    GET /images/get,DELETE /images/x,POST /images/x/push,POST /images/x/tag,GET /images/search,GET /networks,
+    POST /networks/create,DELETE /networks/x,POST /networks/x/connect,GET /volumes,POST /volumes/create,
+    DELETE /volumes/x,GET /plugins,POST /plugins/x/disable,POST /swarm/init,GET /distribution/x/json,GET /nowhere,
+    OPTIONS /info,PATCH /info,GET /,GET /v9.9/info`.split(/,\s*/);
+
+  test.each([
+    ['', []],
+    [' with an Upgrade header', upgrade],
+  ])('every route is asked about%s', async (_how, lines) => {
+    guard.judge = () => refuse('nothing passes');
+    const outcomes = await Promise.all(
+      routes.map(async (route) => {
+        const head = [`${route} HTTP/1.1`, 'Host: x', ...(lines.length > 0 ? lines : ['Connection: close'])];
+        return [route, (await send(`${head.join('\r\n')}\r\n\r\n`)).statuses];
+      }),
+    );
+    expect(outcomes).toEqual(routes.map((route) => [route, [403]]));
+    expect(guard.requests.map(({ method, uri }) => `${method} ${uri}`).sort()).toEqual([...routes].sort());
+  });
+});
+
+describe('the plugins change', () => {
+  const reload = async (keys: object) => {
+    const before = daemon().log.length;
+    daemon().writeConfig({ ...base, ...keys });
+    process.kill(daemon().pid, 'SIGHUP');
+    await eventually('the reload', () => /configuration (not )?reloaded/.test(daemon().log.slice(before)));
+    return daemon().log.slice(before);
+  };
+  let base: Record<string, unknown>;
+  beforeAll(() => {
+    base = JSON.parse(require('node:fs').readFileSync(daemon().configPath, 'utf8'));
+  });
+  afterEach(async () => void (await reload({})));
+
+  test('with a reload, and a failed one changes nothing', async () => {
+    expect((await daemon().api.get('/info')).json().Plugins.Authorization).toEqual(['guard', 'second']);
+    expect(await reload({ 'authorization-plugins': ['second', 'missing'] })).toContain('not reloaded');
+    await daemon().api.get('/_ping');
+    expect(guard.requests.map(({ uri }) => uri)).toEqual(['/info', '/_ping']);
+    await reload({ 'authorization-plugins': undefined });
+    guard.reset();
+    await daemon().api.get('/_ping');
+    expect(guard.requests).toHaveLength(1);
+    await reload({ 'authorization-plugins': ['second'] });
+    guard.reset();
+    second.reset();
+    await daemon().api.get('/_ping');
+    expect([guard.requests.length, second.requests.length]).toEqual([0, 1]);
+    await reload({ 'authorization-plugins': [] });
+    second.reset();
+    expect((await daemon().api.get('/info')).json().Plugins.Authorization).toBeNull();
+    expect(second.requests).toEqual([]);
+  });
+
+  test('for a request in flight they stay as they were', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { request } = guard;
+    guard.request = async (shown) => {
+      guard.requests.push(shown);
+      await held;
+      return { allow: true };
+    };
+    const answer = daemon().api.get('/version');
+    await eventually('the request to be shown', () => guard.requests.length === 1);
+    await reload({ 'authorization-plugins': ['guard'] });
+    guard.request = request;
+    release();
+    expect((await answer).status).toBe(200);
+    expect([second.requests.length, guard.answers.length, second.answers.length]).toEqual([1, 1, 1]);
+  });
+
+  test('one that is gone refuses everything until it is back', async () => {
+    await second.close();
+    const refused = await daemon().api.get('/_ping');
+    expect(refused.status).toBe(500);
+    expect(refused.json().message).toMatch(/^plugin second failed with error: .*second/);
+    await second.serve();
+    expect((await daemon().api.get('/_ping')).status).toBe(200);
+  });
+
+  test('one that fails, or answers junk, refuses', async () => {
+    guard.judge = () => {
+      throw new Error('out of order');
+    };
+    const failed = await daemon().api.get('/_ping');
+    expect(failed.status).toBe(500);
+    expect(failed.json().message).toMatch(/^plugin guard failed with error: .*out of order/);
+    guard.judge = () => ({}) as Verdict;
+    expect((await daemon().api.get('/_ping')).status).toBe(403);
+  });
+
+  test('after a crash of the daemon they are asked from the first request on', async () => {
+    await daemon().kill();
+    await daemon().start();
+    expect(guard.requests.length).toBeGreaterThan(0);
+    guard.judge = () => refuse('still here');
+    expect((await daemon().api.get('/_ping')).status).toBe(403);
+  });
+});

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { daemonForSuite } from '../support/daemon';
+
+const daemon = daemonForSuite();
+const api = () => daemon().api;
+
+test('_ping answers GET and HEAD and tells versions in its headers', async () => {
+  const ping = await api().get('/_ping');
+  expect(ping).toMatchObject({ status: 200, text: 'OK' });
+  expect(ping.headers).toMatchObject({
+    'api-version': '1.51',
+    'docker-experimental': 'false',
+    'cache-control': 'no-cache, no-store, must-revalidate',
+    pragma: 'no-cache',
+    ostype: 'linux',
+  });
+  expect(ping.headers['content-type']).toMatch(/^text\/plain/);
+  const head = await api().request('HEAD', '/_ping');
+  expect(head).toMatchObject({ status: 200, text: '' });
+  expect(head.headers['api-version']).toBe('1.51');
+});
+
+test('version and info describe this engine', async () => {
+  expect((await api().get('/version')).json()).toMatchObject({
+    ApiVersion: '1.51',
+    MinAPIVersion: '1.24',
+    Os: 'linux',
+    KernelVersion: expect.any(String),
+    Components: expect.arrayContaining([expect.objectContaining({ Name: 'Engine' })]),
+  });
+  expect((await api().get('/info')).json()).toMatchObject({
+    DockerRootDir: daemon().dataRoot,
+    Driver: 'overlay2',
+    CgroupDriver: 'cgroupfs',
+    DefaultRuntime: 'runc',
+    Runtimes: { runc: expect.anything() },
+    LoggingDriver: 'json-file',
+    Images: 1,
+    Containers: 0,
+    Plugins: { Volume: ['local'], Network: expect.arrayContaining(['bridge', 'host', 'null']) },
+    ID: expect.any(String),
+  });
+});
+
+test.each(['1.24', '1.30', '1.41', '1.47', '1.51'])('API %s is spoken', async (version) => {
+  expect((await api().get(`/v${version}/containers/json`)).json()).toEqual([]);
+  expect((await api().get(`/v${version}/_ping`)).status).toBe(200);
+});
+
+test('API versions outside the range are refused as dockerd does', async () => {
+  expect(await api().get('/v1.23/info')).toMatchObject({ status: 400 });
+  expect((await api().get('/v1.23/info')).json().message).toBe(
+    'client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version',
+  );
+  expect((await api().get('/v1.99/info')).json().message).toBe(
+    'client version 1.99 is too new. Maximum supported API version is 1.51',
+  );
+  expect(await api().get('/v1.99/info')).toMatchObject({ status: 400 });
+});
+
+test('a path or method that is none is 404 or 405', async () => {
+  for (const path of ['/no/such/thing', '/v1.51/no/such/thing', '/vX/info']) {
+    expect(await api().get(path)).toMatchObject({ status: 404 });
+    expect((await api().get(path)).json()).toEqual({ message: 'page not found' });
+  }
+  expect([404, 405]).toContain((await api().request('PUT', '/info')).status);
+});
+
+test('curl reads the containers from the socket', async () => {
+  const args = ['-sS', '--fail', '--unix-socket', daemon().socketPath, 'http://localhost/containers/json'];
+  expect(execFileSync('curl', args, { encoding: 'utf8' }).trim()).toBe('[]');
+});
+
+test('the socket is for its owner and group alone', () => {
+  expect(statSync(daemon().socketPath).mode & 0o777).toBe(0o660);
+});
+
+test('an upgrade is no way around: a route that is no stream refuses it', async () => {
+  const path = '/containers/create?name=smuggled';
+  await expect(api().hijack(path, { Image: 'busybox' })).rejects.toThrow(/not upgraded: (201|4\d\d)/);
+  await api().delete('/containers/smuggled');
+});
+
+test('attach sends framed streams and a half-closed client still reads to the end', async () => {
+  const config = {
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'cat; echo end >&2'],
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+  };
+  await api().post('/containers/create?name=half', config);
+  const { socket, head } = await api().hijack('/containers/half/attach?stream=1&stdin=1&stdout=1&stderr=1');
+  const parts = [head];
+  socket.on('data', (part) => parts.push(part));
+  await api().post('/containers/half/start');
+  socket.end('sent\n');
+  await new Promise((resolve) => socket.once('close', resolve));
+  const frame = (stream: number, text: string) => {
+    const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, text.length]);
+    return Buffer.concat([header, Buffer.from(text)]);
+  };
+  expect(Buffer.concat(parts)).toEqual(Buffer.concat([frame(1, 'sent\n'), frame(2, 'end\n')]));
+  await api().delete('/containers/half?force=1');
+});
+
+test('wait answers with the exit code, at once for a container that has ended', async () => {
+  await api().post('/containers/create?name=seven', { Image: 'busybox', Cmd: ['sh', '-c', 'exit 7'] });
+  const next = api().post('/containers/seven/wait?condition=next-exit');
+  await api().post('/containers/seven/start');
+  expect((await next).json()).toMatchObject({ StatusCode: 7 });
+  expect((await api().post('/containers/seven/wait')).json()).toMatchObject({ StatusCode: 7 });
+  await api().delete('/containers/seven');
+});
+
+test('a second daemon on the same socket is refused, and the first goes on', async () => {
+  const bin = `${__dirname}/../../core/bin/gantryd.js`;
+  const folder = `${daemon().folder}/second`;
+  const flags = ['--host', daemon().host, '--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`];
+  const more = ['--pidfile', `${folder}/pid`, '--bridge', 'none', '--config-file', daemon().configPath];
+  const run = () => execFileSync(process.execPath, [bin, ...flags, ...more], { stdio: 'pipe', timeout: 20_000 });
+  expect(run).toThrow(/docker\.sock/);
+  expect((await api().get('/_ping')).status).toBe(200);
+});
