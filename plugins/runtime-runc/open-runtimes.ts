@@ -1,10 +1,10 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { DaemonSettings, Logger } from '@gantry/sdk';
 import { prepareRuntime, type RuntimeSetting } from './oci/oci-runtime';
 import { findShims } from './shim/find-shims';
-import { killShim } from './shim/shim';
+import { killShim, removeShimDirectory } from './shim/shim';
 import { ShimPool } from './shim/shim-pool';
 import { ShimRuntime } from './shim-runtime';
 import { Slots } from './task/slots';
@@ -68,5 +68,5 @@ async function collectSpareShims(directory: string): Promise<void> {
   const left = await readdir(directory).catch(() => []);
   if (left.length === 0) return;
   for (const { pid } of await findShims(directory)) killShim(pid);
-  await rm(directory, { recursive: true, force: true });
+  await removeShimDirectory(directory);
 }

@@ -18,7 +18,7 @@ import { CgroupDirectories } from './oci/cgroup-directories';
 import { deleteForcibly } from './oci/oci-binary';
 import type { OciRuntime } from './oci/oci-runtime';
 import { findShims } from './shim/find-shims';
-import { bundleFile, connectShim, killShim, NAMESPACE, reopenForReading } from './shim/shim';
+import { bundleFile, connectShim, killShim, NAMESPACE, removeShimDirectory, reopenForReading } from './shim/shim';
 import type { ShimPool } from './shim/shim-pool';
 import { specJson, taskStatus } from './shim/task-service';
 import { ContainerTask, type TaskEnvironment } from './task/container-task';
@@ -104,7 +104,7 @@ export class ShimRuntime implements Runtime {
     const spec = await readSpec(bundle);
     for (const { pid } of await findShims(bundle)) killShim(pid);
     await this.removeByForce(id, await cgroupOf(id, spec));
-    await rm(bundle, { recursive: true, force: true });
+    await removeShimDirectory(bundle);
   }
 
   async version() {
@@ -132,7 +132,7 @@ export class ShimRuntime implements Runtime {
     spec.process = { ...spec.process, terminal: request.terminal, oomScoreAdj: spec.process.oomScoreAdj ?? 0 };
     const environment = await this.environment(id, spec);
     const undo = new CleanupStack();
-    undo.push(() => rm(bundle, { recursive: true, force: true }));
+    undo.push(() => removeShimDirectory(bundle));
     undo.push(environment.removeByForce);
     try {
       const shim = await this.parts.poolFor(runtime.shim).take(bundle);

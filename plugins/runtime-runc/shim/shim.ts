@@ -76,7 +76,7 @@ export async function startShim(binary: string, directory: string): Promise<Shim
   } catch (error) {
     if (pid !== undefined) killShim(pid);
     await Promise.all(fds.map((fd) => close(fd)));
-    await rm(directory, { recursive: true, force: true });
+    await removeShimDirectory(directory);
     throw error;
   }
 }
@@ -108,7 +108,12 @@ export async function discardShim(shim: Shim, directory: string): Promise<void> 
   killShim(shim.pid);
   shim.service.client.close();
   await Promise.all([close(shim.outputFds.stdout), close(shim.outputFds.stderr)]);
-  await rm(directory, { recursive: true, force: true });
+  await removeShimDirectory(directory);
+}
+
+/** Removes the files of a shim that was told to end. Until it has, it may still add some: hence the retries. */
+export function removeShimDirectory(directory: string): Promise<void> {
+  return rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 });
 }
 
 /** Opens the read end of a FIFO without waiting for a writer. */

@@ -1,5 +1,5 @@
 import { truncate } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   conflict,
@@ -14,7 +14,7 @@ import {
   withDeadline,
 } from '@gantry/sdk';
 import type { CgroupDirectories } from '../oci/cgroup-directories';
-import { bundleFile, killShim } from '../shim/shim';
+import { bundleFile, killShim, removeShimDirectory } from '../shim/shim';
 import { specAny, taskStatus } from '../shim/task-service';
 import { startExec } from './exec-process';
 import { releaseUnread } from './output-stream';
@@ -184,7 +184,7 @@ export class ContainerTask implements Task {
       releaseUnread(handle.streams.stdout);
       releaseUnread(handle.streams.stderr);
     }
-    await rm(bundle, { recursive: true, force: true });
+    await removeShimDirectory(bundle);
     onDeleted();
   }
 
