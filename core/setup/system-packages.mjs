@@ -76,7 +76,6 @@ const programs = [
     why: 'a client in another language for the tests',
     test: hasDockerPackage,
     needed: 'test',
-    optional: true,
   },
   { command: 'curl', packages: ['curl'], why: 'asks the daemon as any client would', needed: 'test' },
 ];
@@ -206,9 +205,9 @@ function holdServices() {
   return release;
 }
 
-/** The package "docker" for Python; several interpreters may be on PATH. */
+/** The package "docker" for Python. Debian's own interpreter is the one Debian's package belongs to; others on PATH do not count. */
 function hasDockerPackage(path) {
-  return spawnSync(path, ['-c', 'import docker'], { stdio: 'ignore' }).status === 0;
+  return path === '/usr/bin/python3' && spawnSync(path, ['-c', 'import docker'], { stdio: 'ignore' }).status === 0;
 }
 
 /** A dynamically linked busybox would not run inside an image that holds nothing else. */
