@@ -14,7 +14,9 @@ import { planConfigured } from './process/daemon';
 import { openDataRoot } from './process/data-root';
 import { adjustOomScore } from './process/oom-score';
 import { writePidFile } from './process/pid-file';
-import { effectiveLevel, Reloader } from './process/reload';
+import { authorizationParticipant } from './process/reload/authorization-participant';
+import { pluginHostParticipant, pluginSetJudge } from './process/reload/plugin-participants';
+import { effectiveLevel, Reloader } from './process/reload/reloader';
 import { stopSignals } from './process/stop-signals';
 import { daemonVersion } from './version';
 
@@ -82,14 +84,25 @@ async function run(configuration: Configuration, readAgain: () => Configuration)
     try {
       const root = await openDataRoot(values['data-root']);
       try {
-        const settings = { ...toDaemonSettings(values, root.engineId), dataRoot: root.path };
+        const settingsOf = (values: ConfigValues) => ({
+          ...toDaemonSettings(values, root.engineId),
+          dataRoot: root.path,
+        });
+        const settings = settingsOf(values);
         const parts = composeDaemon({ configuration, settings, log });
         const daemon = parts.resolve(tokens.daemon);
         const reloader = new Reloader(values, {
           read: readAgain,
           settings,
+          settingsOf,
+          participants: [
+            pluginSetJudge(({ wanted }) =>
+              planConfigured({ configuration: wanted, bundled: bundledPlugins, coreCapabilities }),
+            ),
+            pluginHostParticipant(parts.resolve(tokens.plugins)),
+            authorizationParticipant(parts.resolve(tokens.authorization)),
+          ],
           events: parts.resolve(tokens.events),
-          authorization: parts.resolve(tokens.authorization),
           log,
         });
         process.on('SIGHUP', () => void reloader.reload());
@@ -100,7 +113,7 @@ async function run(configuration: Configuration, readAgain: () => Configuration)
           log.info('daemon has completed initialization', { bootMs: Math.round(performance.now()) });
           await stop.requested;
         } finally {
-          await Promise.race([daemon.stop(stopDeadlineMs(values)), stop.hurried]);
+          await Promise.race([daemon.stop(stopDeadlineMs(settings.shutdownTimeoutS)), stop.hurried]);
         }
       } finally {
         await root.close();
@@ -134,8 +147,7 @@ function writeDiagnosticReport(folder: string, log: DaemonLog): void {
 }
 
 /** Containers get `shutdown-timeout`; the rest of us needs a little more. */
-function stopDeadlineMs(values: ConfigValues): number {
-  const timeoutS = values['shutdown-timeout'];
+function stopDeadlineMs(timeoutS: number): number {
   return timeoutS < 0 ? 2 ** 31 - 1 : (timeoutS + 10) * 1000;
 }
 

@@ -63,11 +63,18 @@ export class AuthorizationChain implements Authorizer {
     });
   }
 
-  /** Asks others from the next request on. @throws system  one of them cannot be used; the chain stays as it was */
-  async replace(names: readonly string[]): Promise<void> {
+  /**
+   * Looks up others, for a chain that takes the place of this one.
+   *
+   * @returns the way to put it in force, from the next request on
+   * @throws system  one of them cannot be used
+   */
+  async prepare(names: readonly string[]): Promise<() => void> {
     const next = distinct(names);
     await this.lookUp(next, this.deps.find);
-    this.current = next;
+    return () => {
+      this.current = next;
+    };
   }
 
   async admit(wire: Wire): Promise<Admission> {

@@ -33,6 +33,10 @@ export class DriverRegistry {
     return this.kinds.get(capabilityId)?.get(name)?.owner;
   }
 
+  remove(capabilityId: string, name: string): void {
+    this.kinds.get(capabilityId)?.delete(name);
+  }
+
   removeOwner(owner: string): void {
     for (const kind of this.kinds.values())
       for (const [name, entry] of kind) if (entry.owner === owner) kind.delete(name);

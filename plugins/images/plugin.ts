@@ -13,9 +13,12 @@ export const plugin = definePlugin({
   engine: '^0.1.0',
   provides: { images: Images1, overlay2: Snapshotter1, routes: ApiRoutes1, info: SystemInfo1 },
   requires: { events: EventBus1 },
-  async start({ needs, settings, stateDir, log, onStop }) {
+  async start({ needs, settings, stateDir, log, onStop, onReconfigure }) {
     await assertStorageDriver(settings.storageDriver);
     const stores = await openStores(stateDir, settings, needs.events, log, onStop);
+    onReconfigure(({ settings: next }) => ({
+      commit: () => stores.downloads.limit(next.maxConcurrentDownloads, next.maxDownloadAttempts),
+    }));
     return {
       images: new Images(stores),
       overlay2: stores.snapshotter,

@@ -8,9 +8,14 @@ export const plugin = definePlugin({
   engine: '^0.1.0',
   provides: { logs: Logs1, info: SystemInfo1 },
   requires: { drivers: { all: LogDriver1 } },
-  start({ needs, settings, log }) {
+  start({ needs, settings, log, onReconfigure }) {
+    const logs = makeLogManager(needs.drivers, settings, log);
+    onReconfigure(async ({ changed, settings: next }) => {
+      if (changed.has('log-driver') || changed.has('log-opts')) await logs.validate(next.logDriver, next.logOpts);
+      return undefined;
+    });
     return {
-      logs: makeLogManager(needs.drivers, settings, log),
+      logs,
       info: { info: () => ({ LoggingDriver: settings.logDriver, Plugins: { Log: needs.drivers.names() } }) },
     };
   },

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { DaemonSettings, Logger } from '@gantry/sdk';
+import { isDeepStrictEqual } from 'node:util';
+import type { DaemonSettings, Logger, PreparedChange } from '@gantry/sdk';
 import { prepareRuntime, type RuntimeSetting } from './oci/oci-runtime';
 import { findShims } from './shim/find-shims';
 import { killShim, removeShimDirectory } from './shim/shim';
@@ -11,6 +12,8 @@ import { Slots } from './task/slots';
 
 export interface Runtimes {
   readonly byName: Record<keyof typeof bundledRuntimes, ShimRuntime> & Record<string, ShimRuntime>;
+  /** Containers that run keep the runtime they were started with; the next start takes the new setting. */
+  reconfigure(settings: Pick<DaemonSettings, 'runtimes'>): PreparedChange;
   close(): Promise<void>;
 }
 
@@ -41,23 +44,41 @@ export async function openRuntimes(
   };
   const createSlots = new Slots(2 * cpus().length);
   const directories = { scripts: join(runDir, 'scripts'), state: join(runDir, 'state') };
-  const wanted: Record<string, RuntimeSetting> = { ...bundledRuntimes, ...settings.runtimes };
-  const byName = Object.fromEntries(
-    Object.entries(wanted).map(([name, setting]) => [
-      name,
+  const systemdCgroup = settings.cgroupDriver === 'systemd';
+  let wanted: Readonly<Record<string, RuntimeSetting>> = { ...bundledRuntimes, ...settings.runtimes };
+  /** All there ever were: one that has left the configuration may still look after containers. */
+  const opened = new Map<string, ShimRuntime>();
+  const open = (name: string) => {
+    const runtime =
+      opened.get(name) ??
       new ShimRuntime({
         directory: join(runDir, 'tasks', name),
         createSlots,
         log,
         poolFor,
-        prepare: () => prepareRuntime(name, setting, directories, settings.cgroupDriver === 'systemd'),
-      }),
-    ]),
-  ) as Runtimes['byName'];
+        prepare: () => prepareRuntime(name, wanted[name] ?? {}, directories, systemdCgroup),
+      });
+    opened.set(name, runtime);
+    return runtime;
+  };
+  const openAll = () => Object.fromEntries(Object.keys(wanted).map((name) => [name, open(name)]));
   return {
-    byName,
+    byName: openAll() as Runtimes['byName'],
+    reconfigure(next) {
+      const before = wanted;
+      const after: typeof wanted = { ...bundledRuntimes, ...next.runtimes };
+      const drivers = Object.fromEntries(Object.keys(after).map((name) => [name, open(name)]));
+      return {
+        drivers,
+        commit() {
+          wanted = after;
+          for (const [name, runtime] of Object.entries(drivers))
+            if (!isDeepStrictEqual(before[name], after[name])) runtime.forgetPrograms();
+        },
+      };
+    },
     async close() {
-      for (const runtime of Object.values(byName)) runtime.close();
+      for (const runtime of opened.values()) runtime.close();
       await Promise.all([...pools.values()].map((pool) => pool.close()));
     },
   };

@@ -10,9 +10,10 @@ export const plugin = definePlugin({
   provides: { runc: Runtime1, crun: Runtime1, 'io.containerd.runc.v2': Runtime1 },
   alsoProvides: Runtime1,
   config: runtimeConfig,
-  async start({ config, settings, runDir, log, onStop }) {
+  async start({ config, settings, runDir, log, onStop, onReconfigure }) {
     const runtimes = await openRuntimes(settings, runDir, config['warm-shims'], log);
     onStop(runtimes);
+    onReconfigure(({ changed, settings: next }) => (changed.has('runtimes') ? runtimes.reconfigure(next) : undefined));
     return runtimes.byName;
   },
 });

@@ -198,6 +198,11 @@ export class ShimRuntime implements Runtime {
     await rm(join(root, id), { recursive: true, force: true });
   }
 
+  /** The programs are looked up again at the next use, because the configuration names others. */
+  forgetPrograms(): void {
+    this.prepared = undefined;
+  }
+
   private runtime(): Promise<OciRuntime> {
     this.prepared ??= this.parts.prepare().catch((error) => {
       // It may be installed meanwhile.

@@ -3,6 +3,7 @@ import type { Logger } from '../contracts/logger';
 import type { Cleanup, Disposable } from '../lifecycle';
 import type { Capability, Needs, Provided, Provisions, Requirements } from './capability';
 import type { ConfigSchema } from './config-schema';
+import type { Reconfigure } from './reconfigure';
 
 /** What `start` is given. Everything else a plugin wants, it declares in `requires`. */
 export interface PluginContext<R extends Requirements, C> {
@@ -20,6 +21,11 @@ export interface PluginContext<R extends Requirements, C> {
   readonly signal: AbortSignal;
   /** Registers what must be undone on stop; run last in, first out, also when `start` fails halfway. */
   onStop(cleanup: Cleanup | Disposable): void;
+  /**
+   * Registers who takes over a changed configuration while the plugin runs. `settings` changes in place and needs
+   * nobody: only what a plugin has copied or derived from settings or from its own section does.
+   */
+  onReconfigure(prepare: Reconfigure<C>): void;
 }
 
 /**

@@ -47,7 +47,7 @@ export const containerKeys = {
     schema: string({ pattern: /./ }),
     fallback: 'runc',
     flag: flagOf.string('default-runtime'),
-    reload: 'restart',
+    reload: 'live',
     about: 'OCI runtime of containers that name none',
   }),
   runtimes: key<Readonly<Record<string, RuntimeEntry>>>({
@@ -68,7 +68,7 @@ export const containerKeys = {
           }),
         ),
     },
-    reload: 'restart',
+    reload: 'live',
     about: 'Additional OCI runtimes',
   }),
   'cgroup-parent': key({
@@ -76,7 +76,7 @@ export const containerKeys = {
     fallback: '',
     fallbackText: '/docker',
     flag: flagOf.string('cgroup-parent'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Parent cgroup of containers',
   }),
   'default-cgroupns-mode': key<'host' | 'private' | undefined>({
@@ -84,14 +84,14 @@ export const containerKeys = {
     fallback: undefined,
     fallbackText: 'host on cgroup v1, private on v2',
     flag: flagOf.string('default-cgroupns-mode'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Cgroup namespace of containers: host or private',
   }),
   'default-ipc-mode': key<'private' | 'shareable'>({
     schema: string({ oneOf: ['private', 'shareable'] }) as ConfigSchema<'private' | 'shareable'>,
     fallback: 'private',
     flag: flagOf.string('default-ipc-mode'),
-    reload: 'restart',
+    reload: 'live',
     about: 'IPC namespace of containers: private or shareable',
   }),
   'default-shm-size': key({
@@ -99,7 +99,7 @@ export const containerKeys = {
     fallback: 64 * 1024 * 1024,
     fallbackText: '64MiB',
     flag: flagOf.string('default-shm-size', undefined, 'bytes'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Size of /dev/shm in containers',
   }),
   'default-ulimits': key<Readonly<Record<string, UlimitEntry>>>({
@@ -117,14 +117,14 @@ export const containerKeys = {
           }),
         ),
     },
-    reload: 'restart',
+    reload: 'live',
     about: 'Ulimits of containers',
   }),
   init: key({
     schema: boolean(),
     fallback: false,
     flag: flagOf.switch('init'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Run an init in containers that reaps processes',
   }),
   'init-path': key<string | undefined>({
@@ -139,14 +139,14 @@ export const containerKeys = {
     schema: boolean(),
     fallback: false,
     flag: flagOf.switch('no-new-privileges'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Set no-new-privileges on new containers',
   }),
   'seccomp-profile': key({
     schema: string(),
     fallback: 'builtin',
     flag: flagOf.string('seccomp-profile'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Path of the default seccomp profile; unconfined for none',
   }),
 };

@@ -7,14 +7,14 @@ export const loggingKeys = {
     schema: string({ pattern: /./ }),
     fallback: 'json-file',
     flag: flagOf.string('log-driver'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Log driver of containers that name none',
   }),
   'log-opts': key<Readonly<Record<string, string>>>({
     schema: mapOf(string()),
     fallback: {},
     flag: flagOf.map('log-opt'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Options of the default log driver',
   }),
 };

@@ -65,14 +65,14 @@ export const processKeys = {
     schema: boolean(),
     fallback: false,
     flag: flagOf.switch('live-restore'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Leave containers running when the daemon stops',
   }),
   'shutdown-timeout': key({
     schema: integer({ min: -1 }),
     fallback: 15,
     flag: flagOf.integer('shutdown-timeout'),
-    reload: 'restart',
+    reload: 'live',
     about: 'Seconds that containers get to stop when the daemon stops; -1 waits for ever',
   }),
   'oom-score-adjust': key({

@@ -7,6 +7,7 @@ import {
   errorMessage,
   type Logger,
   type PluginContext,
+  type Reconfigure,
   withDeadline,
 } from '@gantry/sdk';
 import type { BootReport } from '../boot-report';
@@ -14,6 +15,7 @@ import type { DriverRegistry } from '../driver-registry';
 import { capabilityOf, isContribution } from '../graph/resolve-graph';
 import { PluginSetError, pluginPointer } from '../plugin-problem';
 import type { PlannedPlugin, PluginPlan } from './plan-plugins';
+import { prepareChange } from './prepare-change';
 
 const defaultStartTimeoutMs = 15_000;
 /** `ready` restores what was running, and takes as long as there are containers. */
@@ -24,6 +26,7 @@ interface Running {
   readonly context: PluginContext<any, any>;
   readonly controller: AbortController;
   readonly undo: CleanupStack;
+  readonly handlers: readonly Reconfigure[];
   readonly startMs: number;
   readyMs: number;
 }
@@ -123,6 +126,19 @@ export class PluginHost {
     }
   }
 
+  /**
+   * Lets every running plugin prepare for other settings, in the order in which they started.
+   *
+   * @throws Error  one of them refuses; nobody has changed anything
+   */
+  prepareChange(
+    settings: DaemonSettings,
+    changed: ReadonlySet<string>,
+  ): Promise<{ commit(): void; rollback(): Promise<void> }> {
+    const plugins = this.running.map(({ plugin, handlers }) => ({ ...plugin, handlers }));
+    return prepareChange(plugins, { settings, changed }, this.deps);
+  }
+
   report(): BootReport {
     return {
       started: this.running.map(({ plugin, startMs, readyMs }) => ({
@@ -142,11 +158,12 @@ export class PluginHost {
     const { definition, name } = plugin;
     const controller = new AbortController();
     const undo = new CleanupStack();
+    const handlers: Reconfigure[] = [];
     const startedAt = performance.now();
     const forward = () => controller.abort(giveUp.reason);
     giveUp.addEventListener('abort', forward, { once: true });
     try {
-      const context = await this.contextFor(plugin, controller.signal, undo);
+      const context = await this.contextFor(plugin, controller.signal, undo, handlers);
       const provided = (await withDeadline(
         `start of plugin "${name}"`,
         definition.startTimeoutMs ?? defaultStartTimeoutMs,
@@ -160,7 +177,8 @@ export class PluginHost {
         this.deps.registry.add(capability, instanceName(name, key, capability), name, instance);
       }
       this.addConfigured(plugin, provided);
-      this.running.push({ plugin, context, controller, undo, startMs: performance.now() - startedAt, readyMs: 0 });
+      const startMs = performance.now() - startedAt;
+      this.running.push({ plugin, context, controller, undo, handlers, startMs, readyMs: 0 });
     } catch (error) {
       controller.abort(error);
       this.deps.registry.removeOwner(name);
@@ -188,6 +206,7 @@ export class PluginHost {
     plugin: PlannedPlugin,
     signal: AbortSignal,
     undo: CleanupStack,
+    handlers: Reconfigure[],
   ): Promise<PluginContext<any, any>> {
     const { settings, registry, log } = this.deps;
     const stateDir = join(settings.dataRoot, plugin.name);
@@ -212,6 +231,7 @@ export class PluginHost {
         // A start that goes on after its deadline: what it acquires now has nobody else to give it back.
         if (signal.aborted) void undo.runAll();
       },
+      onReconfigure: (prepare) => void handlers.push(prepare),
     });
   }
 

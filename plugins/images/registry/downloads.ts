@@ -48,7 +48,7 @@ export class Downloads {
   private constructor(
     private readonly folder: string,
     concurrency: number,
-    private readonly maximumAttempts: number,
+    private maximumAttempts: number,
   ) {
     this.slots = new Semaphore(concurrency);
   }
@@ -60,6 +60,12 @@ export class Downloads {
       if (Date.now() - mtimeMs > keepPartialMs) await rm(join(folder, name), { force: true });
     }
     return new Downloads(folder, concurrency, maximumAttempts);
+  }
+
+  /** Other limits for what begins or waits; what runs goes on. */
+  limit(concurrency: number, maximumAttempts: number): void {
+    this.slots.resize(concurrency);
+    this.maximumAttempts = maximumAttempts;
   }
 
   /**

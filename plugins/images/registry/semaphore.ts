@@ -5,7 +5,16 @@ export class Semaphore {
   private held = 0;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(private readonly limit: number) {}
+  constructor(private limit: number) {}
+
+  /** More let those in who wait; fewer take effect as holders leave. */
+  resize(limit: number): void {
+    this.limit = limit;
+    while (!this.isFull && this.waiting.length > 0) {
+      this.held++;
+      this.waiting.shift()!();
+    }
+  }
 
   get isFull(): boolean {
     return this.held >= this.limit;
@@ -31,8 +40,8 @@ export class Semaphore {
     return () => {
       if (released) return;
       released = true;
-      // The place passes to the next in line, so `held` stays.
-      const next = this.waiting.shift();
+      // The place passes to the next in line, so `held` stays; unless there are fewer places now.
+      const next = this.held > this.limit ? undefined : this.waiting.shift();
       if (next === undefined) this.held--;
       else next();
     };

@@ -47,6 +47,7 @@ export async function startPlugin(stateDir: string): Promise<StartedPlugin> {
     log: silent,
     signal: new AbortController().signal,
     onStop: (cleanup) => stops.push(typeof cleanup === 'function' ? cleanup : () => cleanup.close()),
+    onReconfigure: () => undefined,
   });
   return {
     images: started.images,

@@ -1,16 +1,18 @@
 import { type AuthorizationPlugin, type EngineEvent, type EventBus, notFound } from '@gantry/sdk';
-import { AuthorizationChain } from '../../authz/authorization-chain';
-import { toDaemonSettings } from '../../config/daemon-settings';
-import { type ConfigValues, knownKeys } from '../../config/known-keys';
-import { ConfigurationError } from '../../config/problem';
-import { createLog } from '../../log/create-logger';
-import { Reloader } from '../reload';
+import { AuthorizationChain } from '../../../authz/authorization-chain';
+import { toDaemonSettings } from '../../../config/daemon-settings';
+import { type ConfigValues, knownKeys } from '../../../config/known-keys';
+import { ConfigurationError } from '../../../config/problem';
+import { createLog } from '../../../log/create-logger';
+import { authorizationParticipant } from '../authorization-participant';
+import type { ReloadParticipant } from '../participant';
+import { Reloader } from '../reloader';
 
 const defaults = Object.fromEntries(
   Object.entries(knownKeys).map(([name, key]) => [name, key.fallback]),
 ) as ConfigValues;
 
-function running() {
+function running(...participants: ReloadParticipant[]) {
   const lines: string[] = [];
   const published: EngineEvent[] = [];
   const events: EventBus = { publish: (event) => published.push(event), subscribe: () => () => {} };
@@ -28,14 +30,15 @@ function running() {
   const reloader = new Reloader(defaults, {
     read: () => ({ values: next(), file: undefined, origins, where: String }),
     settings,
+    settingsOf: (values) => toDaemonSettings(values, 'engine'),
+    participants: [authorizationParticipant(chain), ...participants],
     events,
     log,
-    authorization: chain,
   });
   const reload = async (values: () => ConfigValues, ...written: string[]) => {
     next = values;
     origins = new Map(written.map((name) => [name, 'file' as const]));
-    await reloader.reload();
+    return reloader.reload();
   };
   return { chain, lines, published, log, settings, reload };
 }
@@ -69,6 +72,62 @@ test('a bad file changes nothing and says why', async () => {
   expect(lines.join('')).toContain('configuration not reloaded: daemon.json:1:2 (/mtu): expected an integer');
   expect(log.level()).toBe('info');
   expect(published).toEqual([]);
+});
+
+test('the outcome names what changed, what waits for a restart, or what is wrong', async () => {
+  const { reload } = running();
+  expect(await reload(() => ({ ...defaults, mtu: 1400, 'registry-mirrors': ['http://m/'] }))).toMatchObject({
+    applied: ['registry-mirrors'],
+    needRestart: ['mtu'],
+    problems: [],
+  });
+  const bad = await reload(() => {
+    throw new ConfigurationError([{ where: 'daemon.json', message: 'cannot be read' }]);
+  });
+  expect(bad).toMatchObject({ applied: [], needRestart: [], problems: ['daemon.json: cannot be read'] });
+});
+
+describe('a part that takes over changes', () => {
+  function part(name: string, said: string[], refuses = false): ReloadParticipant {
+    return {
+      prepare({ changed, settings }) {
+        said.push(`${name} prepares ${[...changed]} for ${settings.maxConcurrentDownloads}`);
+        if (refuses) throw new Error(`${name} cannot`);
+        return { commit: () => said.push(`${name} commits`), rollback: () => void said.push(`${name} gives up`) };
+      },
+    };
+  }
+  const key = 'max-concurrent-downloads';
+
+  test('prepares first, and commits when all others have prepared too', async () => {
+    const said: string[] = [];
+    const { reload } = running(part('one', said), part('two', said));
+    await reload(() => ({ ...defaults, [key]: 9 }));
+    expect(said).toEqual([`one prepares ${key} for 9`, `two prepares ${key} for 9`, 'one commits', 'two commits']);
+  });
+
+  test('sees nothing in force when a later one refuses', async () => {
+    const said: string[] = [];
+    const { reload, settings, log, published } = running(part('one', said), part('two', said, true));
+    expect(await reload(() => ({ ...defaults, [key]: 9, debug: true }))).toMatchObject({ problems: ['two cannot'] });
+    expect(said.at(-1)).toBe('one gives up');
+    expect([settings.maxConcurrentDownloads, log.level(), published]).toEqual([3, 'info', []]);
+  });
+
+  test('may fail to commit without taking the others with it', async () => {
+    const said: string[] = [];
+    const broken: ReloadParticipant = {
+      prepare: () => ({
+        commit() {
+          throw new Error('broken');
+        },
+      }),
+    };
+    const { reload, lines } = running(broken, part('two', said));
+    await reload(() => ({ ...defaults, [key]: 9 }));
+    expect(said.at(-1)).toBe('two commits');
+    expect(lines.join('')).toContain('broken');
+  });
 });
 
 describe('the chain of authorization plugins', () => {
