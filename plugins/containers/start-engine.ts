@@ -1,5 +1,6 @@
 import { type ApiRoutes, type ContainerManager, type PluginContext, type SystemInfo, systemError } from '@gantry/sdk';
 import { archiveRoutes } from './api/archive-routes';
+import { commitRoute } from './api/commit-route';
 import { containerRoutes } from './api/container-routes';
 import { execRoutes } from './api/exec-routes';
 import { networkRoutes } from './api/network-routes';
@@ -49,6 +50,7 @@ export async function startEngine(
         ...networkRoutes(engine),
         ...archiveRoutes(engine),
         ...observeRoutes(engine),
+        commitRoute(engine),
         ...refusedRoutes(engine),
       ],
     },

@@ -24,6 +24,37 @@ export interface RootFilesystem {
   readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
 }
 
+/** An image to be made from another one and what a container has written. */
+export interface ImageCommit {
+  /** The image it stands on, `sha256:…`; undefined = nothing. */
+  readonly parentId?: string;
+  /**
+   * The container whose writable layer becomes the topmost one; it was made from the parent. Undefined = no new
+   * layer, only another configuration. A container that has written nothing adds no layer either.
+   */
+  readonly containerId?: string;
+  readonly config: ImageConfig;
+  /** Dockerfile instructions applied to `config`, one each, such as `CMD ["sh"]`. */
+  readonly changes?: readonly string[];
+  /** Kept in the image for those who ask where it came from. */
+  readonly containerConfig?: object;
+  /** The command shown by `docker history`. */
+  readonly createdBy: string;
+  readonly author: string;
+  readonly comment: string;
+  /** Default: the parent's, or this machine's. */
+  readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
+  /** `name` or `name:tag` that is to mean the new image. */
+  readonly tag?: string;
+}
+
+/** What a commit made. */
+export interface CommittedImage {
+  readonly image: ImageSummary;
+  /** Familiar `name:tag` it was given, if it was to have one. */
+  readonly tag?: string;
+}
+
 /** Tells which containers use an image; asked before an image is removed or pruned, and for `docker system df`. */
 export interface ImageUsers {
   containersUsing(imageId: string): readonly { readonly id: string; readonly running: boolean }[];
@@ -47,6 +78,14 @@ export interface ImageManager {
   rootFilesystemSize(containerId: string): Promise<{ sizeRw: number; sizeRootFs: number }>;
   /** Paths changed against the image: kind 0 modified, 1 added, 2 deleted, as in GET /containers/{id}/changes. */
   rootFilesystemChanges(containerId: string): Promise<readonly { path: string; kind: 0 | 1 | 2 }[]>;
+  /**
+   * Makes an image. Durable before it returns; when it fails nothing new stays.
+   *
+   * @throws not-found          the parent or the container's root file system is gone
+   * @throws invalid-parameter  a change or the tag is malformed
+   * @throws conflict           the container does not stand on the parent
+   */
+  commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage>;
   /** Registers who uses images; called once by the container engine. */
   setUsers(users: ImageUsers): void;
   /** Unmounts and removes root file systems of containers that no longer exist; keeps those named. */

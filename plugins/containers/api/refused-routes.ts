@@ -17,6 +17,5 @@ export function refusedRoutes(engine: Engine): ApiRoute[] {
     refuse('GET', '/containers/{id}/checkpoints', 'checkpointing'),
     refuse('POST', '/containers/{id}/checkpoints', 'checkpointing'),
     refuse('DELETE', '/containers/{id}/checkpoints/{checkpoint}', 'checkpointing'),
-    refuse('POST', '/commit', 'committing a container'),
   ];
 }

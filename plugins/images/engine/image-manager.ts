@@ -1,7 +1,9 @@
-import type { ImageManager, ImageSummary, ImageUsers, RootFilesystem } from '@gantry/sdk';
+import type { CommittedImage, ImageCommit, ImageManager, ImageSummary, ImageUsers, RootFilesystem } from '@gantry/sdk';
 import { notFound } from '@gantry/sdk';
 import { overlayChanges } from '../overlay/changes';
+import { familiarString } from '../reference/reference';
 import type { StoredImage } from '../store/image-store';
+import { commitImage } from './commit';
 import { resolveImage } from './resolve';
 import type { Stores } from './stores';
 
@@ -52,6 +54,11 @@ export class Images implements ImageManager {
   rootFilesystemChanges(containerId: string): Promise<readonly { path: string; kind: 0 | 1 | 2 }[]> {
     const { snapshotter } = this.stores;
     return overlayChanges(snapshotter.upperPath(containerId), snapshotter.lowerPaths(containerId));
+  }
+
+  async commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage> {
+    const { image, tag } = await commitImage(request, this.stores, signal);
+    return { image: this.summary(image), ...(tag === undefined ? {} : { tag: familiarString(tag) }) };
   }
 
   setUsers(users: ImageUsers): void {

@@ -1,4 +1,5 @@
 import { type ImageConfig, invalidParameter } from '@gantry/sdk';
+import { type Variables, words } from './change-words';
 
 type MutableConfig = { -readonly [K in keyof ImageConfig]: ImageConfig[K] };
 
@@ -17,17 +18,23 @@ const healthKeys: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod'
  */
 export function applyChanges(base: ImageConfig, changes: readonly string[]): ImageConfig {
   const config: MutableConfig = { ...base };
+  let commandSet = false;
   for (const change of changes.flatMap((text) => text.split('\n'))) {
     const line = change.trim();
     if (line === '' || line.startsWith('#')) continue;
     const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? [];
-    applyOne(config, word.toUpperCase(), rest.trim());
+    const name = word.toUpperCase();
+    applyOne(config, name, rest.trim());
+    // Another program makes the arguments meant for the old one meaningless.
+    if (name === 'ENTRYPOINT' && !commandSet) config.Cmd = null;
+    commandSet ||= name === 'CMD';
   }
   return config;
 }
 
 function applyOne(config: MutableConfig, word: string, rest: string): void {
   if (rest === '') throw invalidParameter(`${word} requires at least one argument`);
+  const variables = variablesOf(config.Env ?? []);
   switch (word) {
     case 'CMD':
       config.Cmd = command(rest, config.Shell);
@@ -35,29 +42,26 @@ function applyOne(config: MutableConfig, word: string, rest: string): void {
     case 'ENTRYPOINT':
       config.Entrypoint = command(rest, config.Shell);
       return;
-    case 'SHELL':
-      config.Shell = jsonList(rest) ?? fail('SHELL requires the arguments to be in JSON form');
-      return;
     case 'ENV':
-      config.Env = mergeEnvironment(config.Env ?? [], pairs(word, rest));
+      config.Env = mergeEnvironment(config.Env ?? [], pairs(word, rest, variables));
       return;
     case 'LABEL':
-      config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(word, rest)) };
+      config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(word, rest, variables)) };
       return;
     case 'EXPOSE':
-      config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(words(rest).flatMap(ports)) };
+      config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(words(rest, variables).flatMap(ports)) };
       return;
     case 'VOLUME':
-      config.Volumes = { ...config.Volumes, ...objectOf(jsonList(rest) ?? words(rest)) };
+      config.Volumes = { ...config.Volumes, ...objectOf(jsonList(rest) ?? words(rest, variables)) };
       return;
     case 'USER':
-      config.User = oneWord(word, rest);
+      config.User = oneWord(word, rest, variables);
       return;
     case 'WORKDIR':
-      config.WorkingDir = resolveDirectory(config.WorkingDir ?? '/', oneWord(word, rest));
+      config.WorkingDir = resolveDirectory(config.WorkingDir ?? '/', oneWord(word, rest, variables));
       return;
     case 'STOPSIGNAL':
-      config.StopSignal = oneWord(word, rest);
+      config.StopSignal = oneWord(word, rest, variables);
       return;
     case 'ONBUILD':
       config.OnBuild = [...(config.OnBuild ?? []), rest];
@@ -110,31 +114,28 @@ function jsonList(text: string): string[] | undefined {
   }
 }
 
-/** Words separated by blanks; quotes and backslashes keep blanks together. */
-function words(text: string): string[] {
-  const found: string[] = [];
-  for (const match of text.matchAll(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/g))
-    found.push(match[0].replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g, unquote));
-  return found;
-}
-
-function unquote(_: string, double: string | undefined, single: string | undefined, escaped: string | undefined) {
-  return double?.replace(/\\(.)/g, '$1') ?? single ?? escaped ?? '';
-}
-
 /** `a=b c="d e"`, or the older `a b c` that means one pair. */
-function pairs(word: string, text: string): [string, string][] {
+function pairs(word: string, text: string, variables: Variables): [string, string][] {
   const [first = ''] = text.split(/\s/, 1);
   if (!first.includes('=')) {
     const value = text.slice(first.length).trim();
     if (value === '') fail(`${word} must have two arguments`);
-    return [[first, value]];
+    return [[first, words(value.replaceAll(/\s/g, '\\$&'), variables).join(' ')]];
   }
-  return words(text).map((item) => {
+  return words(text, variables).map((item) => {
     const equals = item.indexOf('=');
     if (equals <= 0) fail(`${word}: can't find = in "${item}". Must be of the form: name=value`);
     return [item.slice(0, equals), item.slice(equals + 1)];
   });
+}
+
+function variablesOf(environment: readonly string[]): Variables {
+  return new Map(
+    environment.map((entry) => {
+      const equals = entry.indexOf('=');
+      return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
 }
 
 function mergeEnvironment(before: readonly string[], changes: readonly [string, string][]): string[] {
@@ -152,8 +153,8 @@ function ports(text: string): [string, object][] {
   return Array.from({ length: to - from + 1 }, (_, i) => [`${from + i}/${protocol.toLowerCase()}`, {}]);
 }
 
-function oneWord(word: string, rest: string): string {
-  const list = words(rest);
+function oneWord(word: string, rest: string, variables: Variables): string {
+  const list = words(rest, variables);
   if (list.length !== 1) fail(`${word} requires exactly one argument`);
   return list[0]!;
 }

@@ -9,7 +9,7 @@ import { ImageStore } from '../store/image-store';
 import { LayerStore } from '../store/layer-store';
 import { ReferenceStore } from '../store/reference-store';
 import { Scratch } from '../store/scratch';
-import { UnpackPool } from '../unpack/unpack-pool';
+import { LayerWorkers } from '../unpack/layer-workers';
 
 /** Everything the image operations work on. */
 export interface Stores {
@@ -18,6 +18,7 @@ export interface Stores {
   readonly images: ImageStore;
   readonly references: ReferenceStore;
   readonly snapshotter: OverlaySnapshotter;
+  readonly workers: LayerWorkers;
   readonly scratch: Scratch;
   readonly facts: DistributionFacts;
   readonly downloads: Downloads;
@@ -53,11 +54,11 @@ export async function openStores(
 ): Promise<Stores> {
   const snapshotter = await OverlaySnapshotter.open(join(stateDir, 'overlay2'), log);
   onStop(() => snapshotter.close());
-  const pool = new UnpackPool();
-  onStop(() => pool.close());
+  const workers = new LayerWorkers();
+  onStop(() => workers.close());
   const scratch = await Scratch.open(join(stateDir, 'tmp'));
   const content = await ContentStore.open(join(stateDir, 'content'));
-  const layers = await LayerStore.open(join(stateDir, 'layers'), snapshotter, pool, log);
+  const layers = await LayerStore.open(join(stateDir, 'layers'), snapshotter, workers, log);
   const images = await ImageStore.open(join(stateDir, 'images'), content, layers, log);
   const references = await ReferenceStore.open(join(stateDir, 'repositories.json'));
   await references.prune((id) => images.get(id) !== undefined);
@@ -78,6 +79,7 @@ export async function openStores(
     images,
     references,
     snapshotter,
+    workers,
     scratch,
     facts,
     downloads,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
 import { inheritDirectories } from '../overlay/inherit-directories';
 import type { FileRange } from '../unpack/decompress';
+import type { LayerWorkers } from '../unpack/layer-workers';
 import type { UnpackResult } from '../unpack/unpack-layer';
-import type { UnpackPool } from '../unpack/unpack-pool';
 
 export interface LayerRecord {
   readonly chainId: string;
@@ -48,7 +48,7 @@ export class LayerStore {
   private constructor(
     private readonly folder: string,
     private readonly snapshotter: EnumerableSnapshotter,
-    private readonly pool: UnpackPool,
+    private readonly workers: LayerWorkers,
     private readonly log: Logger,
   ) {}
 
@@ -56,10 +56,10 @@ export class LayerStore {
   static async open(
     folder: string,
     snapshotter: EnumerableSnapshotter,
-    pool: UnpackPool,
+    workers: LayerWorkers,
     log: Logger,
   ): Promise<LayerStore> {
-    const self = new LayerStore(folder, snapshotter, pool, log);
+    const self = new LayerStore(folder, snapshotter, workers, log);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(self.staging, { recursive: true, force: true });
     await mkdir(self.staging, { mode: 0o700 });
@@ -195,7 +195,7 @@ export class LayerStore {
       try {
         const range = await source.open(signal);
         ({ path: directory } = await this.snapshotter.prepareLayer(chainId, parent));
-        result = await this.pool.unpack(
+        result = await this.workers.unpack(
           { source: range, directory, recipePath: join(staged, 'recipe.gz') },
           signal,
           source.onProgress ?? (() => {}),

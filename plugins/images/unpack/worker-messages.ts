@@ -1,11 +1,22 @@
 import type { ErrorKind } from '@gantry/sdk';
+import type { PackRequest, PackResult } from '../commit/pack-layer';
 import type { UnpackRequest, UnpackResult } from './unpack-layer';
 
-export type ToWorker =
-  | { readonly kind: 'unpack'; readonly job: number; readonly request: UnpackRequest }
-  | { readonly kind: 'cancel'; readonly job: number };
+/** What a worker can do. */
+export type LayerTask =
+  | { readonly kind: 'unpack'; readonly request: UnpackRequest }
+  | { readonly kind: 'pack'; readonly request: PackRequest };
+
+export type LayerTaskResult = UnpackResult | PackResult;
+
+export interface ToWorker {
+  readonly job: number;
+  readonly task: LayerTask;
+  /** One 32-bit integer; other than 0 = stop. */
+  readonly cancelled: SharedArrayBuffer;
+}
 
 export type FromWorker =
   | { readonly kind: 'progress'; readonly job: number; readonly tarBytes: number }
-  | { readonly kind: 'done'; readonly job: number; readonly result: UnpackResult }
+  | { readonly kind: 'done'; readonly job: number; readonly result: LayerTaskResult }
   | { readonly kind: 'failed'; readonly job: number; readonly errorKind: ErrorKind; readonly message: string };

@@ -2,14 +2,16 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
+import type { PackRequest, PackResult } from '../commit/pack-layer';
 import type { UnpackRequest, UnpackResult } from './unpack-layer';
-import type { FromWorker, ToWorker } from './worker-messages';
+import type { FromWorker, LayerTask, LayerTaskResult, ToWorker } from './worker-messages';
 
 interface Job {
   readonly id: number;
-  readonly request: UnpackRequest;
+  readonly task: LayerTask;
+  readonly cancelled: SharedArrayBuffer;
   readonly onProgress: (tarBytes: number) => void;
-  readonly resolve: (result: UnpackResult) => void;
+  readonly resolve: (result: LayerTaskResult) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal;
 }
@@ -22,8 +24,8 @@ interface Seat {
 
 const idleMs = 5_000;
 
-/** Unpacks layers in worker threads, at most one per processor; threads end after a while without work. */
-export class UnpackPool {
+/** Unpacks and packs layers in worker threads, at most one per processor; threads end after a while without work. */
+export class LayerWorkers {
   private readonly seats = new Set<Seat>();
   private readonly queue: Job[] = [];
   private nextId = 1;
@@ -36,13 +38,12 @@ export class UnpackPool {
    * @throws as `unpackLayer`; cancelled when the signal aborts
    */
   unpack(request: UnpackRequest, signal: AbortSignal, onProgress: (tarBytes: number) => void): Promise<UnpackResult> {
-    return new Promise((resolve, reject) => {
-      if (this.closed || signal.aborted) return reject(cancelled('unpacking was cancelled', signal.reason));
-      const job: Job = { id: this.nextId++, request, onProgress, resolve, reject, signal };
-      this.queue.push(job);
-      signal.addEventListener('abort', () => this.cancel(job), { once: true });
-      this.dispatch();
-    });
+    return this.run({ kind: 'unpack', request }, signal, onProgress) as Promise<UnpackResult>;
+  }
+
+  /** @throws as `packLayer`; cancelled when the signal aborts */
+  pack(request: PackRequest, signal: AbortSignal): Promise<PackResult> {
+    return this.run({ kind: 'pack', request }, signal, () => {}) as Promise<PackResult>;
   }
 
   async close(): Promise<void> {
@@ -59,6 +60,17 @@ export class UnpackPool {
     this.seats.clear();
   }
 
+  private run(task: LayerTask, signal: AbortSignal, onProgress: (tarBytes: number) => void): Promise<LayerTaskResult> {
+    return new Promise((resolve, reject) => {
+      if (this.closed || signal.aborted) return reject(cancelled('the layer is not worked on', signal.reason));
+      const flag = new SharedArrayBuffer(4);
+      const job: Job = { id: this.nextId++, task, cancelled: flag, onProgress, resolve, reject, signal };
+      this.queue.push(job);
+      signal.addEventListener('abort', () => this.cancel(job), { once: true });
+      this.dispatch();
+    });
+  }
+
   private dispatch(): void {
     while (this.queue.length > 0) {
       let seat = [...this.seats].find((candidate) => candidate.job === undefined);
@@ -68,7 +80,8 @@ export class UnpackPool {
       clearTimeout(seat.idleTimer);
       seat.job = job;
       seat.worker.ref();
-      seat.worker.postMessage({ kind: 'unpack', job: job.id, request: job.request } satisfies ToWorker);
+      const message: ToWorker = { job: job.id, task: job.task, cancelled: job.cancelled };
+      seat.worker.postMessage(message);
     }
   }
 
@@ -76,12 +89,11 @@ export class UnpackPool {
     const queued = this.queue.indexOf(job);
     if (queued >= 0) {
       this.queue.splice(queued, 1);
-      job.reject(cancelled('unpacking was cancelled', job.signal.reason));
+      job.reject(cancelled('the layer is not worked on', job.signal.reason));
       return;
     }
-    // The job ends when the worker says so: until then it may still write into the directory.
-    for (const seat of this.seats)
-      if (seat.job === job) seat.worker.postMessage({ kind: 'cancel', job: job.id } satisfies ToWorker);
+    // The job ends when the worker says so: until then it may still write.
+    Atomics.store(new Int32Array(job.cancelled), 0, 1);
   }
 
   private addSeat(): Seat {
@@ -116,7 +128,7 @@ export class UnpackPool {
   private lose(seat: Seat, error: Error | undefined): void {
     if (!this.seats.delete(seat)) return;
     clearTimeout(seat.idleTimer);
-    seat.job?.reject(systemError(`the unpack worker ended: ${error?.message ?? 'no reason given'}`, error));
+    seat.job?.reject(systemError(`the layer worker ended: ${error?.message ?? 'no reason given'}`, error));
     seat.job = undefined;
     if (!this.closed) this.dispatch();
   }
@@ -126,5 +138,5 @@ export class UnpackPool {
 function workerFile(): string {
   const packageRoot = dirname(__dirname);
   const built = basename(packageRoot) === 'dist' ? packageRoot : join(packageRoot, 'dist');
-  return join(built, 'unpack', 'unpack-worker.js');
+  return join(built, 'unpack', 'layer-worker.js');
 }

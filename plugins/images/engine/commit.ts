@@ -1,0 +1,111 @@
+import { rm } from 'node:fs/promises';
+import { conflict, type ImageCommit, type ImageConfig, invalidParameter, notFound } from '@gantry/sdk';
+import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
+import { hostPlatform } from '../registry/platform';
+import { chainIds } from '../store/digests';
+import type { HistoryEntry } from '../store/image-config';
+import type { StoredImage } from '../store/image-store';
+import { publishImageEvent } from './image-events';
+import { applyChanges } from './import-changes';
+import type { Stores } from './stores';
+import { tagImage } from './tag';
+
+/** @throws see ImageManager.commit */
+export async function commitImage(
+  request: ImageCommit,
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<{ image: StoredImage; tag: Reference | undefined }> {
+  const tag = request.tag === undefined ? undefined : parseTag(request.tag);
+  const config = applyChanges(request.config, request.changes ?? []);
+  const parent = request.parentId === undefined ? undefined : stores.images.get(request.parentId);
+  if (request.parentId !== undefined && parent === undefined) throw notFound(`No such image: ${request.parentId}`);
+  const below = parent?.chainIds.at(-1);
+  // Whatever happens to the parent meanwhile, its layers stay.
+  if (below !== undefined) stores.layers.hold(below);
+  const held = below === undefined ? [] : [below];
+  try {
+    const layer =
+      request.containerId === undefined ? undefined : await commitLayer(request.containerId, below, stores, signal);
+    if (layer !== undefined) held.push(layer.chainId);
+    const blob = Buffer.from(JSON.stringify(describe(request, config, parent, layer?.diffId)));
+    return await stores.change(async () => {
+      const image = await stores.images.add(blob, parent === undefined ? {} : { parent: parent.id });
+      publishImageEvent(stores, 'create', image.id, image.id, image);
+      if (tag !== undefined) await tagImage(image, tag, stores);
+      return { image, tag };
+    });
+  } finally {
+    // From the top, or a parent could go first.
+    for (const chainId of held.reverse()) await stores.layers.release(chainId);
+  }
+}
+
+/** @throws invalid-parameter */
+function parseTag(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.digest !== undefined) throw invalidParameter('refusing to create a tag with a digest reference');
+  return withDefaultTag(reference);
+}
+
+/** @returns the layer, held once; undefined when the container has written nothing */
+async function commitLayer(
+  containerId: string,
+  below: string | undefined,
+  stores: Stores,
+  signal: AbortSignal,
+): Promise<{ diffId: string; chainId: string } | undefined> {
+  const { layers, scratch, snapshotter, workers } = stores;
+  if (snapshotter.parentOf(containerId) !== below)
+    throw conflict(`container ${containerId} was not made from the image its layer is to be put on`);
+  const path = scratch.path('commit');
+  try {
+    const packed = await workers.pack({ directory: snapshotter.upperPath(containerId), archivePath: path }, signal);
+    // Half a tree must not become an image.
+    if (!snapshotter.hasWritable(containerId))
+      throw conflict(`container ${containerId} was removed while it was committed: nothing was made`);
+    if (packed.entries === 0) return undefined;
+    const { diffId, sizeBytes } = packed;
+    const chainId = below === undefined ? diffId : chainIds([below, diffId])[1]!;
+    const open = async () => ({ path, offset: 0, length: sizeBytes });
+    await layers.ensure([{ diffId, chainId, parent: below, open }], signal);
+    return { diffId, chainId };
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** The config blob. @see OCI image spec, config.md */
+function describe(
+  request: ImageCommit,
+  config: ImageConfig,
+  parent: StoredImage | undefined,
+  diffId: string | undefined,
+): Record<string, unknown> {
+  const created = new Date().toISOString();
+  const { os, architecture, variant } = request.platform ?? parent?.file ?? hostPlatform();
+  const entry: HistoryEntry = {
+    created,
+    created_by: request.createdBy,
+    ...(request.author === '' ? {} : { author: request.author }),
+    ...(request.comment === '' ? {} : { comment: request.comment }),
+    ...(diffId === undefined ? { empty_layer: true } : {}),
+  };
+  return {
+    architecture,
+    ...(variant ? { variant } : {}),
+    os,
+    ...(parent?.file['os.version'] ? { 'os.version': parent.file['os.version'] } : {}),
+    config,
+    ...(request.containerId === undefined ? {} : { container: request.containerId }),
+    ...(request.containerConfig === undefined ? {} : { container_config: request.containerConfig }),
+    created,
+    ...(request.author === '' ? {} : { author: request.author }),
+    ...(request.comment === '' ? {} : { comment: request.comment }),
+    rootfs: {
+      type: 'layers',
+      diff_ids: [...(parent?.file.rootfs.diff_ids ?? []), ...(diffId === undefined ? [] : [diffId])],
+    },
+    history: [...(parent?.file.history ?? []), entry],
+  };
+}
