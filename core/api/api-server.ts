@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type http from 'node:http';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type ApiRoute, type DaemonSettings, type Logger, type SystemInfo, unavailable } from '@gantry/sdk';
 import type { EventHistory } from '../events/event-log';
 import { RequestWire } from './doors/request-door';
@@ -64,7 +65,7 @@ export class ApiServer {
     this.own = coreRoutes({
       ...deps,
       starting: () => this.starting,
-      unverifiedAddresses: () => this.unverifiedAddresses(),
+      exposedAddresses: () => this.listeners.flatMap(({ exposedAs }) => exposedAs ?? []),
     });
     this.pipeline = new Pipeline({
       table: () => this.routeTable(),
@@ -138,6 +139,11 @@ export class ApiServer {
       this.connections.add(socket);
       socket.once('close', () => this.connections.delete(socket));
     });
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      // Node closes without a word to the client, so at least the log has the reason.
+      const reason = socket.authorizationError ?? error.code ?? error.message;
+      this.log.info('TLS client refused', { from: socket.remoteAddress, reason: String(reason) });
+    });
     server.on('request', (request, response) => {
       void this.pipeline.run(new RequestWire(request, response));
     });
@@ -157,12 +163,6 @@ export class ApiServer {
       return;
     }
     void this.pipeline.run(wire);
-  }
-
-  private unverifiedAddresses(): string[] {
-    return this.listeners
-      .filter(({ address }) => address.kind === 'tcp' && address.tls?.verifyClients !== true)
-      .map(({ name }) => name);
   }
 
   private routeTable(): RouteTable {

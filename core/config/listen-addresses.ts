@@ -23,14 +23,20 @@ export function listenAddresses(
   { values, origins }: Pick<Configuration, 'values' | 'origins'>,
   env: NodeJS.ProcessEnv = process.env,
 ): ListenAddress[] {
-  const group = values.group === '' ? undefined : { name: values.group, required: origins.has('group') };
+  // As for dockerd, the usual group may be missing even when it is named: only root can connect then.
+  const required = origins.has('group') && values.group !== 'docker';
+  const group = values.group === '' ? undefined : { name: values.group, required };
   const tls = tlsFiles(values, env);
   return [...new Set(values.hosts)].map((text) => parseListenAddress(text, { socketPath, group, tls }));
 }
 
+/**
+ * As dockerd has it: `tlsverify` means TLS whatever its value, and TLS means that clients are verified unless
+ * `tlsverify` is false.
+ */
 function tlsFiles(values: Configuration['values'], env: NodeJS.ProcessEnv): TlsFiles | undefined {
-  const verifyClients = values.tlsverify === true;
-  if (!verifyClients && values.tls !== true) return undefined;
+  if (values.tlsverify === undefined && values.tls !== true) return undefined;
+  const verifyClients = values.tlsverify !== false;
   const folder = env.DOCKER_CERT_PATH || join(homedir(), '.docker');
   return {
     certFile: resolve(values.tlscert ?? join(folder, 'cert.pem')),

@@ -77,6 +77,7 @@ const programs = [
     test: hasDockerPackage,
     needed: 'test',
   },
+  { command: 'openssl', packages: ['openssl'], why: 'makes the certificates of the tests', needed: 'test' },
   { command: 'curl', packages: ['curl'], why: 'asks the daemon as any client would', needed: 'test' },
 ];
 

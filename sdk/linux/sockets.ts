@@ -6,6 +6,10 @@ const bindCall = libc.func('int bind(int fd, const void *address, unsigned int l
 const listenCall = libc.func('int listen(int fd, int backlog)');
 const setsockoptCall = libc.func('int setsockopt(int fd, int level, int name, const void *value, unsigned int length)');
 
+const getsockoptCall = libc.func(
+  'int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *length)',
+);
+
 /** @see socket(2) */
 export const socketConstants = {
   AF_INET: 2,
@@ -19,6 +23,8 @@ export const socketConstants = {
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_PEERCRED: 17,
+  SO_DOMAIN: 39,
   IPPROTO_IPV6: 41,
   IPV6_V6ONLY: 26,
 } as const;
@@ -38,6 +44,34 @@ export function setSocketOption(fd: number, level: number, name: number, value: 
   buffer.writeInt32LE(value);
   if (setsockoptCall(fd, level, name, buffer, 4) !== 0)
     throw systemCallError('setsockopt', errno(), `${level}/${name}`);
+}
+
+function socketOption(fd: number, level: number, name: number, bytes: number): Buffer {
+  const value = Buffer.alloc(bytes);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes);
+  if (getsockoptCall(fd, level, name, value, length) !== 0)
+    throw systemCallError('getsockopt', errno(), `${level}/${name}`);
+  return value;
+}
+
+/** Whether the descriptor is an IPv4 or IPv6 socket. @throws Error with `code` ENOTSOCK, EBADF */
+export function isTcpSocket(fd: number): boolean {
+  const domain = socketOption(fd, C.SOL_SOCKET, C.SO_DOMAIN, 4).readInt32LE();
+  return domain === C.AF_INET || domain === C.AF_INET6;
+}
+
+/** The process at the other end of a unix socket as it was when it connected. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** @param fd  a connected unix socket. @see unix(7), SO_PEERCRED */
+export function peerCredentials(fd: number): PeerCredentials {
+  const value = socketOption(fd, C.SOL_SOCKET, C.SO_PEERCRED, 12);
+  return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) };
 }
 
 /**

@@ -20,7 +20,8 @@ export class DockerCli {
   private readonly env: NodeJS.ProcessEnv;
   private readonly running = new Set<RunningCli>();
 
-  constructor(host: string, configFolder: string) {
+  /** @param more  beyond what every client has, or instead of it */
+  constructor(host: string, configFolder: string, more: Readonly<Record<string, string>> = {}) {
     this.env = {
       PATH: process.env.PATH,
       HOME: configFolder,
@@ -29,6 +30,7 @@ export class DockerCli {
       DOCKER_CONFIG: configFolder,
       DOCKER_CLI_HINTS: 'false',
       DOCKER_BUILDKIT: '0',
+      ...more,
     };
   }
 

@@ -9,8 +9,11 @@ export type ListenAddress =
       readonly group?: SocketGroup;
     }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls?: TlsFiles }
-  /** Sockets handed over by systemd: all of them (`*`), one by number, or one by its FileDescriptorName. */
-  | { readonly kind: 'fd'; readonly select: string };
+  /**
+   * Sockets handed over by systemd: all of them (`*`), one by number, or one by its FileDescriptorName. The TLS files
+   * are for those that are TCP sockets.
+   */
+  | { readonly kind: 'fd'; readonly select: string; readonly tls?: TlsFiles };
 
 export interface SocketGroup {
   /** Name or number. */
@@ -52,7 +55,7 @@ export function parseListenAddress(text: string, defaults: ListenDefaults): List
     case 'tcp':
       return { kind: 'tcp', ...parseHostPort(text, rest!, defaults.tls ? 2376 : 2375), tls: defaults.tls };
     case 'fd':
-      return { kind: 'fd', select: rest === '' ? '*' : rest! };
+      return { kind: 'fd', select: rest === '' ? '*' : rest!, tls: defaults.tls };
     default:
       throw invalidParameter(`invalid listen address "${text}": expected unix://, tcp:// or fd://`);
   }

@@ -2,9 +2,9 @@ import http from 'node:http';
 import type { Server } from 'node:net';
 import type { Logger } from '@gantry/sdk';
 import { activatedFds } from './activated-sockets';
-import { formatListenAddress, type ListenAddress } from './listen-address';
+import { formatListenAddress, type ListenAddress, type TlsFiles } from './listen-address';
 import { listening } from './listening';
-import { listenOnTcp, tlsOptions } from './tcp-socket';
+import { listenOnTcp, tlsOptions, warnWhenUnverified } from './tcp-socket';
 import { listenOnUnixSocket } from './unix-socket';
 
 /** An open listener; closing is the API server's, because connections outlive it. */
@@ -12,6 +12,8 @@ export interface Listener {
   readonly address: ListenAddress;
   /** For people; a TCP port of 0 is shown as the one chosen. */
   readonly name: string;
+  /** `http://127.0.0.1:2375`: set when whoever reaches this port is served without being verified. */
+  readonly exposedAs?: string;
 }
 
 export interface OpenListener extends Listener {
@@ -34,38 +36,53 @@ export async function openListeners(
   attach: (server: http.Server) => void,
   log: Logger,
 ): Promise<OpenListener[]> {
-  if (address.kind === 'fd') return openActivated(address, attach);
-  const server = await createServer(address);
+  if (address.kind === 'fd') return openActivated(address, attach, log);
+  const server = await createServer(address.kind === 'tcp' ? address.tls : undefined);
   attach(server);
   if (address.kind === 'unix') await listenOnUnixSocket(server, address, log);
   else await listenOnTcp(server, address, log);
-  return [{ address, name: nameOf(address, server), server }];
+  return [opened(address, address.kind === 'tcp' ? nameOfPort(address, server) : formatListenAddress(address), server)];
 }
 
 async function openActivated(
   address: Extract<ListenAddress, { kind: 'fd' }>,
   attach: (server: http.Server) => void,
+  log: Logger,
 ): Promise<OpenListener[]> {
-  const opened: OpenListener[] = [];
+  const listeners: OpenListener[] = [];
   try {
-    for (const fd of activatedFds(address.select)) {
-      const server = answeringHalfClosed(http.createServer(httpOptions));
+    const fds = activatedFds(address.select);
+    const { isTcpSocket } = require('@gantry/sdk/linux/sockets') as typeof import('@gantry/sdk/linux/sockets');
+    for (const fd of fds) {
+      const name = `fd://${fd}`;
+      // What was asked for about TLS holds for every port, whoever opened it.
+      const isTcp = isTcpSocket(fd);
+      const server = await createServer(isTcp ? address.tls : undefined);
       attach(server);
-      await listening(server, () => server.listen({ fd }), `fd://${fd}`);
-      opened.push({ address, name: `fd://${fd}`, server });
+      if (isTcp) warnWhenUnverified(name, address.tls, log);
+      await listening(server, () => server.listen({ fd }), name);
+      listeners.push(opened(address, name, server));
     }
   } catch (error) {
-    for (const { server } of opened) server.close();
+    for (const { server } of listeners) server.close();
     throw error;
   }
-  return opened;
+  return listeners;
 }
 
-async function createServer(address: ListenAddress): Promise<http.Server> {
-  if (address.kind !== 'tcp' || address.tls === undefined) return answeringHalfClosed(http.createServer(httpOptions));
+function opened(address: ListenAddress, name: string, server: http.Server): OpenListener {
+  const bound = server.address();
+  const tls = address.kind === 'unix' ? undefined : address.tls;
+  if (bound === null || typeof bound === 'string' || tls?.verifyClients === true) return { address, name, server };
+  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+  return { address, name, server, exposedAs: `${tls === undefined ? 'http' : 'https'}://${host}:${bound.port}` };
+}
+
+async function createServer(tls: TlsFiles | undefined): Promise<http.Server> {
+  if (tls === undefined) return answeringHalfClosed(http.createServer(httpOptions));
   const https: typeof import('node:https') = require('node:https');
   // Half-close must work over TLS too: `docker run -i` ends stdin and still reads output.
-  const options = { ...httpOptions, ...(await tlsOptions(address.tls)), allowHalfOpen: true };
+  const options = { ...httpOptions, ...(await tlsOptions(tls)), allowHalfOpen: true };
   return answeringHalfClosed(https.createServer(options) as unknown as http.Server);
 }
 
@@ -74,9 +91,7 @@ function answeringHalfClosed(server: http.Server): http.Server {
   return Object.assign(server, { httpAllowHalfOpen: true });
 }
 
-function nameOf(address: ListenAddress, server: Server): string {
+function nameOfPort(address: Extract<ListenAddress, { kind: 'tcp' }>, server: Server): string {
   const bound = server.address();
-  if (address.kind === 'tcp' && bound !== null && typeof bound === 'object')
-    return formatListenAddress({ ...address, port: bound.port });
-  return formatListenAddress(address);
+  return formatListenAddress(typeof bound === 'object' && bound !== null ? { ...address, port: bound.port } : address);
 }

@@ -7,8 +7,8 @@ import { pingRoutes } from './ping';
 import { versionRoute } from './version';
 
 export interface CoreRouteDeps extends ApiServerDeps {
-  /** TCP addresses served without verifying clients. */
-  readonly unverifiedAddresses: () => readonly string[];
+  /** URLs at which whoever comes is served: `http://127.0.0.1:2375`. */
+  readonly exposedAddresses: () => readonly string[];
   /** Settles when all plugins have started; undefined once that is so. */
   readonly starting: () => Promise<unknown> | undefined;
 }

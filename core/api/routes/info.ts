@@ -122,7 +122,7 @@ async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
         ? undefined
         : settings.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size })),
     CDISpecDirs: [],
-    Warnings: systemWarnings(cgroup, ipv4Forwarding, deps.unverifiedAddresses()),
+    Warnings: systemWarnings(cgroup, ipv4Forwarding, deps.exposedAddresses()),
   };
 }
 

@@ -4,7 +4,7 @@ import type { CgroupFacts } from './system-facts';
 export function systemWarnings(
   cgroup: CgroupFacts,
   forwardsIpv4: boolean,
-  unverifiedAddresses: readonly string[],
+  exposedAddresses: readonly string[],
 ): string[] {
   const missing: readonly (readonly [boolean, string])[] = [
     [cgroup.memoryLimit, 'No memory limit support'],
@@ -18,9 +18,11 @@ export function systemWarnings(
   ];
   return [
     ...missing.filter(([present]) => !present).map(([, text]) => `WARNING: ${text}`),
-    ...unverifiedAddresses.map(
-      (address) =>
-        `WARNING: API is accessible on ${address} without verifying clients; whoever reaches it is root on this host`,
-    ),
+    ...exposedAddresses.map(exposure),
   ];
+}
+
+function exposure(url: string): string {
+  const lack = url.startsWith('https:') ? 'TLS client verification' : 'encryption';
+  return `WARNING: API is accessible on ${url} without ${lack}.\n         Whoever reaches it is root on this host: serve a unix socket, or demand client certificates\n         with "tlsverify".`;
 }

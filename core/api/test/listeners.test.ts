@@ -68,7 +68,10 @@ test('a file or directory at the path is not removed', async () => {
 test('a tcp listener without client verification warns, and a taken port is an error that names it', async () => {
   const { server, log } = await startApi([]);
   const [listener] = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
-  expect(log.lines.filter((line) => line.level === 'warn')).toHaveLength(1);
+  expect(log.lines.filter((line) => line.level === 'warn').map(({ message }) => message)).toEqual([
+    expect.stringContaining('root access to this host'),
+    expect.stringContaining('without encryption'),
+  ]);
   const address = parseListenAddress(listener!.name, { socketPath: '/unused' });
   await expect(server.listen(address)).rejects.toMatchObject({ message: expect.stringContaining(listener!.name) });
 });

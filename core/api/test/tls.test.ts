@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { reply } from '@gantry/sdk';
+import { openBoundSocket } from '@gantry/sdk/linux/sockets';
 import { parseListenAddress } from '../listeners/listen-address';
 import { closeFixtures, type Fixture, parseAnswer, readToEnd, readUntil, startApi, temporaryDir } from './api-fixture';
 
@@ -134,6 +136,30 @@ test.each([
   expect(await readUntil(socket, '\r\n\r\n')).toContain(status);
   socket.end('over TLS');
   expect(await readToEnd(socket)).toBe('input over TLS');
+});
+
+test('a port handed over by systemd is served with TLS when TLS is asked for', async () => {
+  const dir = await makeCertificates();
+  const fixture = await startApi([]);
+  const fd = openBoundSocket('tcp', new Uint8Array([127, 0, 0, 1]), 0);
+  const before = { ...process.env };
+  Object.assign(process.env, { LISTEN_PID: String(process.pid), LISTEN_FDS: '1000' });
+  try {
+    const tls = {
+      certFile: join(dir, 'server.pem'),
+      keyFile: join(dir, 'server.key'),
+      caFile: join(dir, 'ca.pem'),
+      verifyClients: true,
+    };
+    const [listener] = await fixture.server.listen({ kind: 'fd', select: String(fd), tls });
+    expect(listener).toMatchObject({ name: `fd://${fd}` });
+    expect(listener!.exposedAs).toBeUndefined();
+    const port = ((listener as unknown as { server: Server }).server.address() as AddressInfo).port;
+    expect((await pingOver(dir, port, 'client')).body).toBe('OK');
+    await expect(pingOver(dir, port, undefined)).rejects.toThrow();
+  } finally {
+    process.env = before;
+  }
 });
 
 test('a certificate that cannot be read is named', async () => {

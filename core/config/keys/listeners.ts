@@ -24,14 +24,14 @@ export const listenerKeys = {
     fallback: undefined,
     flag: flagOf.switch('tls'),
     reload: 'restart',
-    about: 'Use TLS on tcp sockets; implied by --tlsverify',
+    about: 'Use TLS on tcp sockets and demand a client certificate; implied by --tlsverify',
   }),
   tlsverify: key<boolean | undefined>({
     schema: boolean(),
     fallback: undefined,
     flag: flagOf.switch('tlsverify'),
     reload: 'restart',
-    about: 'Use TLS and demand a client certificate',
+    about: 'Use TLS and demand a client certificate; false = TLS without',
   }),
   tlscacert: key<string | undefined>({
     schema: string(),
