@@ -111,6 +111,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         authorization: from.resolve(tokens.authorization),
         remote: from.resolve(tokens.remote),
         drivers: from.resolve(tokens.drivers),
+        events: from.resolve(tokens.events),
         log: from.resolve(tokens.log),
       }),
   );

@@ -1,4 +1,4 @@
-/** Wall time in nanoseconds that never repeats and never goes back while the daemon runs. */
+/** Wall time in nanoseconds that never repeats and never goes back. */
 export class EventClock {
   private offsetNs = wallOffset();
   private lastNs = 0n;
@@ -14,6 +14,11 @@ export class EventClock {
     }
     this.lastNs = nowNs > this.lastNs ? nowNs : this.lastNs + 1n;
     return this.lastNs;
+  }
+
+  /** Later times are after this one, even if the wall clock was set back while the daemon was away. */
+  startAfter(timeNs: bigint): void {
+    if (timeNs > this.lastNs) this.lastNs = timeNs;
   }
 }
 

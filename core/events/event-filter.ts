@@ -1,4 +1,4 @@
-import { type EventType, invalidParameter, type PublishedEvent } from '@gantry/sdk';
+import { type EngineEvent, type EventType, invalidParameter } from '@gantry/sdk';
 
 /** Filter name → its values. Values of one name are alternatives, except labels, which must all fit. */
 export type EventFilters = ReadonlyMap<string, ReadonlySet<string>>;
@@ -34,7 +34,7 @@ export function parseEventFilters(text: string | null): EventFilters {
   return filters;
 }
 
-export function eventMatches(event: PublishedEvent, filters: EventFilters): boolean {
+export function eventMatches(event: EngineEvent, filters: EventFilters): boolean {
   if (filters.size === 0) return true;
   return (
     matchesAction(event, filters.get('event')) &&
@@ -49,13 +49,13 @@ export function eventMatches(event: PublishedEvent, filters: EventFilters): bool
 /** Actions that carry a detail after a colon, such as `exec_create: sh`, fit their bare name too. */
 const actionsWithDetail: ReadonlySet<string> = new Set(['health_status', 'exec_create', 'exec_start']);
 
-function matchesAction(event: PublishedEvent, wanted: ReadonlySet<string> | undefined): boolean {
+function matchesAction(event: EngineEvent, wanted: ReadonlySet<string> | undefined): boolean {
   if (isOneOf(wanted, event.action)) return true;
   const names = [...wanted!];
   return names.some((name) => actionsWithDetail.has(name)) && names.some((name) => event.action.startsWith(name));
 }
 
-function matchesObject(event: PublishedEvent, wanted: ReadonlySet<string> | undefined): boolean {
+function matchesObject(event: EngineEvent, wanted: ReadonlySet<string> | undefined): boolean {
   if (wanted === undefined || wanted.size === 0) return true;
   const name = event.actor.attributes.name ?? '';
   for (const prefix of wanted) if (event.actor.id.startsWith(prefix) || name.startsWith(prefix)) return true;
@@ -63,7 +63,7 @@ function matchesObject(event: PublishedEvent, wanted: ReadonlySet<string> | unde
 }
 
 /** An image filter fits events of the image and of the containers made from it, with or without tag. */
-function matchesImage(event: PublishedEvent, wanted: ReadonlySet<string> | undefined): boolean {
+function matchesImage(event: EngineEvent, wanted: ReadonlySet<string> | undefined): boolean {
   const image = event.actor.attributes[event.type === 'image' ? 'name' : 'image'] ?? '';
   return (
     isOneOf(wanted, event.actor.id) ||
@@ -73,7 +73,7 @@ function matchesImage(event: PublishedEvent, wanted: ReadonlySet<string> | undef
   );
 }
 
-function matchesLabels(event: PublishedEvent, wanted: ReadonlySet<string> | undefined): boolean {
+function matchesLabels(event: EngineEvent, wanted: ReadonlySet<string> | undefined): boolean {
   if (wanted === undefined) return true;
   for (const label of wanted) {
     const equals = label.indexOf('=');

@@ -1,51 +1,109 @@
 import type { EngineEvent, EventBus, Logger, PublishedEvent } from '@gantry/sdk';
 import { errorMessage } from '@gantry/sdk';
 import { EventClock } from './event-clock';
+import { EventReader, type ReadingStart } from './event-reader';
+import { EventStore, type StoreLimits } from './event-store';
+import { type KeptEvent, keepEvent } from './kept-event';
 
 /** What readers of past and future events see. */
 export interface EventHistory {
   /** Sequence number of the newest event; 0 before the first. */
   readonly lastSequence: number;
-  /**
-   * Kept events after `sequence`, oldest first, at most `limit`.
-   *
-   * @property missed  events after `sequence` that are no longer kept
-   */
-  after(sequence: number, limit?: number): { readonly events: readonly PublishedEvent[]; readonly missed: number };
-  /** The sequence number before the first kept event at or after this time. */
-  sequenceBefore(timeNs: bigint): number;
-  /** Calls `listener` after each publication. Returns the way to stop. */
-  onPublished(listener: () => void): () => void;
-  /** How many readers wait for events now. */
+  /** Reads from this point on. Nothing is held open between two reads. */
+  reader(start: ReadingStart): EventReader;
+  /** Counts somebody who waits for events until the returned function is called. */
+  listen(): () => void;
+  /** How many wait for events now. */
   readonly listenerCount: number;
 }
 
-/** The bus and its bounded ring: subscribers are called in order, readers come back for what they have not seen. */
+export interface EventLogOptions {
+  /** Events kept in memory; those who are further behind read from disk. */
+  readonly capacity?: number;
+  readonly store?: StoreLimits;
+}
+
+/** Beyond this the oldest events that wait for the disk are not written any more: memory is bounded, readers see a gap. */
+const maximumPending = 32_768;
+/** Events of one write. */
+const batchSize = 512;
+
+/**
+ * The bus and its history: subscribers in the process are called in order at once; readers get what has been written
+ * to disk, so that nothing a client was shown is forgotten by a kill. Without a disk the newest events are kept in
+ * memory.
+ */
 export class EventLog implements EventBus, EventHistory {
-  private readonly ring: PublishedEvent[] = [];
+  private readonly capacity: number;
+  private readonly ring: KeptEvent[] = [];
   private readonly subscribers = new Set<(event: PublishedEvent) => void>();
   private readonly wakers = new Set<() => void>();
   private readonly clock = new EventClock();
+  private disk: EventStore | undefined;
+  private pending: KeptEvent[] = [];
+  private writing: Promise<void> | undefined;
+  private isDiskFailing = false;
   private sequence = 0;
+  /** Events up to here were published before this log was opened. */
+  private earlier = 0;
+  /** Events up to here may be shown. */
+  private shown = 0;
+  private listeners = 0;
 
-  /** @param capacity events kept for `since` and for slow readers */
   constructor(
     private readonly log: Logger,
-    private readonly capacity = 4096,
-  ) {}
+    private readonly options: EventLogOptions = {},
+  ) {
+    this.capacity = options.capacity ?? 1024;
+  }
+
+  /**
+   * Goes on with the history in this directory. Call it before the first publication.
+   *
+   * @throws system  a newer daemon wrote it, or the directory cannot be used
+   */
+  async open(directory: string): Promise<void> {
+    const { store, lastSequence, lastTimeNs } = await EventStore.open(directory, this.options.store);
+    this.disk = store;
+    this.sequence = lastSequence;
+    this.earlier = lastSequence;
+    this.shown = lastSequence;
+    this.clock.startAfter(lastTimeNs);
+  }
+
+  /** Writes what is left. Later events are kept in memory only. */
+  async close(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+    const { disk } = this;
+    this.disk = undefined;
+    await disk
+      ?.close()
+      .catch((error: unknown) => this.log.warn('the event history was not closed', { error: errorMessage(error) }));
+  }
 
   get lastSequence(): number {
     return this.sequence;
   }
 
+  /** Sequence number of the newest event that may be shown. */
+  get shownSequence(): number {
+    return this.shown;
+  }
+
+  get store(): EventStore | undefined {
+    return this.disk;
+  }
+
   get listenerCount(): number {
-    return this.wakers.size;
+    return this.listeners;
   }
 
   publish(event: EngineEvent): void {
     this.sequence += 1;
     const published: PublishedEvent = { ...event, timeNs: this.clock.now(), sequence: this.sequence };
-    this.ring[this.sequence % this.capacity] = published;
+    const kept = keepEvent(published);
+    this.ring[this.sequence % this.capacity] = kept;
+    this.keep(kept);
     for (const subscriber of [...this.subscribers]) {
       try {
         subscriber(published);
@@ -57,7 +115,6 @@ export class EventLog implements EventBus, EventHistory {
         });
       }
     }
-    for (const wake of this.wakers) wake();
   }
 
   subscribe(listener: (event: PublishedEvent) => void): () => void {
@@ -67,35 +124,77 @@ export class EventLog implements EventBus, EventHistory {
     return () => void this.subscribers.delete(entry);
   }
 
-  after(sequence: number, limit = 256): { events: PublishedEvent[]; missed: number } {
-    const first = Math.max(sequence + 1, this.oldest());
-    const events: PublishedEvent[] = [];
-    for (let next = first; next <= this.sequence && events.length < limit; next++) events.push(this.at(next));
-    return { events, missed: this.sequence > sequence ? first - sequence - 1 : 0 };
+  reader(start: ReadingStart): EventReader {
+    return new EventReader(this, start);
   }
 
-  sequenceBefore(timeNs: bigint): number {
-    // Times rise with sequence numbers: halve the range.
-    let low = this.oldest();
-    let high = this.sequence + 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.at(middle).timeNs < timeNs) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+  listen(): () => void {
+    this.listeners += 1;
+    let isCounted = true;
+    return () => {
+      if (isCounted) this.listeners -= 1;
+      isCounted = false;
+    };
   }
 
-  onPublished(listener: () => void): () => void {
-    this.wakers.add(listener);
-    return () => void this.wakers.delete(listener);
+  /** Calls `wake` when there is more to be shown. Returns the way to stop. */
+  onShown(wake: () => void): () => void {
+    this.wakers.add(wake);
+    return () => void this.wakers.delete(wake);
   }
 
-  private oldest(): number {
-    return Math.max(1, this.sequence - this.capacity + 1);
+  /** Sequence number of the oldest event in memory; one more than the newest when there is none. */
+  get oldestInMemory(): number {
+    return Math.max(this.earlier + 1, this.sequence - this.capacity + 1);
   }
 
-  private at(sequence: number): PublishedEvent {
+  inMemory(sequence: number): KeptEvent {
     return this.ring[sequence % this.capacity]!;
+  }
+
+  private keep(event: KeptEvent): void {
+    if (this.disk === undefined) {
+      this.show(event.sequence);
+      return;
+    }
+    this.pending.push(event);
+    if (this.pending.length > maximumPending * 2) {
+      const lost = this.pending.length - maximumPending;
+      this.pending = this.pending.slice(lost);
+      this.log.warn('events come faster than the disk takes them: the history has a gap', { events: lost });
+    }
+    this.writing ??= this.write(this.disk);
+  }
+
+  /** Never rejects. */
+  private async write(disk: EventStore): Promise<void> {
+    // Events of one turn of the loop go into one write.
+    await Promise.resolve();
+    while (this.pending.length > 0) {
+      const batch = this.pending.slice(0, batchSize);
+      try {
+        await disk.append(batch);
+        if (this.isDiskFailing) this.log.info('events are written to disk again');
+        this.isDiskFailing = false;
+      } catch (error) {
+        // Showing late is worse than forgetting early: readers go on from memory.
+        if (!this.isDiskFailing)
+          this.log.error('events cannot be written to disk and will be missing from the history', {
+            error: errorMessage(error),
+          });
+        this.isDiskFailing = true;
+      }
+      const last = batch.at(-1)!.sequence;
+      // While the disk was busy, the oldest may have been given up.
+      const written = this.pending.findIndex(({ sequence }) => sequence > last);
+      this.pending = written === -1 ? [] : this.pending.slice(written);
+      this.show(last);
+    }
+    this.writing = undefined;
+  }
+
+  private show(sequence: number): void {
+    this.shown = sequence;
+    for (const wake of this.wakers) wake();
   }
 }

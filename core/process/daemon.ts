@@ -5,6 +5,8 @@ import type { AuthorizationChain } from '../authz/authorization-chain';
 import { listenAddresses } from '../config/listen-addresses';
 import { ConfigurationError } from '../config/problem';
 import type { Configuration } from '../config/read-configuration';
+import type { EventLog } from '../events/event-log';
+import { eventDirectory } from '../events/event-store';
 import { renderBootReport } from '../kernel/boot-report';
 import type { DriverRegistry } from '../kernel/driver-registry';
 import { type PluginPlan, planPlugins } from '../kernel/lifecycle/plan-plugins';
@@ -24,6 +26,7 @@ export interface DaemonDeps {
   readonly authorization: AuthorizationChain;
   readonly remote: RemotePlugins;
   readonly drivers: DriverRegistry;
+  readonly events: EventLog;
   readonly log: Logger;
 }
 
@@ -43,7 +46,11 @@ export class Daemon {
     const startedAt = performance.now();
     // The sockets open first: whoever connects while plugins are loaded waits for them instead of being refused.
     for (const address of listenAddresses(configuration)) await api.listen(address);
-    const plan = await planConfigured(this.deps);
+    // Numbers and times of events go on from the last run.
+    const [plan] = await Promise.all([
+      planConfigured(this.deps),
+      this.deps.events.open(eventDirectory(configuration.values['data-root'])),
+    ]);
     try {
       await Promise.all([plugins.start(plan), this.reachSockets(plan.sockets)]);
       await plugins.ready();
@@ -89,9 +96,10 @@ export class Daemon {
    * containers have stopped, and learn the exit code. Never throws.
    */
   async stop(deadlineMs: number): Promise<void> {
-    const { api, plugins, remote } = this.deps;
+    const { api, plugins, remote, events } = this.deps;
     api.stopAccepting();
     await plugins.stop(deadlineMs);
+    await events.close();
     await api.close(graceMs);
     remote.close();
   }

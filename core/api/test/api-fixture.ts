@@ -52,10 +52,11 @@ export async function startApi(
     authorize?: Authorizer;
     systemInfo?: readonly (readonly [string, SystemInfo])[];
     isStarting?: boolean;
+    eventCapacity?: number;
   } = {},
 ): Promise<Fixture> {
   const log = recordingLogger();
-  const events = new EventLog(log);
+  const events = new EventLog(log, { capacity: options.eventCapacity });
   const server = new ApiServer({
     routes: () => routes,
     systemInfo: () => options.systemInfo ?? [],

@@ -100,6 +100,33 @@ test('events shows the past when asked since, and what comes later at once', asy
   expect((await get(socketPath, '/events?filters={"colour":["red"]}')).status).toBe(400);
 });
 
+test('events are numbered for those who ask, and go on after a number', async () => {
+  const { socketPath, events } = await startApi([], { eventCapacity: 2 });
+  const publish = (action: string) =>
+    events.publish({ type: 'volume', action, actor: { id: 'v', attributes: { driver: 'local' } } });
+  for (const action of ['a', 'b', 'c', 'd']) publish(action);
+  const lines = async (query: string) =>
+    [...(await get(socketPath, `/events?until=${Date.now() / 1000 + 0.1}&${query}`)).body.matchAll(/^\{.*\}$/gm)].map(
+      ([line]) => JSON.parse(line),
+    );
+  const told = await lines('sequence=1');
+  expect(told.map(({ Action, sequence }) => [Action, sequence])).toEqual([
+    ['gap', 2],
+    ['c', 3],
+    ['d', 4],
+  ]);
+  expect(told[0]).toMatchObject({ Type: 'daemon', Actor: { Attributes: { first: '2', last: '2', missed: '1' } } });
+  // Filters do not hide that something is missing, and ordinary readers see no numbers.
+  const filtered = await lines('since=1&filters={"type":["volume"],"event":["d"]}');
+  expect(filtered.map(({ Action }) => Action)).toEqual(['gap', 'd']);
+  expect(filtered[1]).not.toHaveProperty('sequence');
+  for (const bad of ['sequence=5', 'sequence=-1', 'sequence=x', 'sequence=1&since=1'])
+    expect(await get(socketPath, `/events?${bad}`)).toMatchObject({
+      status: 400,
+      body: expect.stringContaining('sequence'),
+    });
+});
+
 test('events without a time shows only the future', async () => {
   const { socketPath, events } = await startApi([]);
   const event = (action: string) => ({ type: 'volume' as const, action, actor: { id: 'v', attributes: {} } });
