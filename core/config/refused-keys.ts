@@ -18,7 +18,6 @@ const same = (name: string, takes: 'switch' | 'one', reason: string): Refusal =>
 const keyOnly = (name: string, reason: string): Refusal => ({ keys: [name], flags: [], takes: 'one', reason });
 
 const swarm = 'cluster mode is not part of this daemon';
-const ipv6 = 'IPv6 on the default bridge is not supported';
 const dockers = 'it concerns docker’s use of containerd; containers run under their own shims here';
 const removed = 'dockerd has removed it; take it out';
 
@@ -30,26 +29,7 @@ export const refusals: readonly Refusal[] = [
   both('cdi-spec-dirs', 'cdi-spec-dir', 'one', 'CDI devices are not supported'),
   same('cpu-rt-period', 'one', 'realtime scheduling of containers is not supported'),
   same('cpu-rt-runtime', 'one', 'realtime scheduling of containers is not supported'),
-  both(
-    'default-network-opts',
-    'default-network-opt',
-    'one',
-    'give options to each network with "docker network create -o"',
-  ),
-  same('default-gateway-v6', 'one', ipv6),
-  same('fixed-cidr-v6', 'one', ipv6),
-  same('ipv6', 'switch', ipv6),
-  same('ip6tables', 'switch', ipv6),
-  same('bip6', 'one', ipv6),
-  same('allow-direct-routing', 'switch', 'published ports are always filtered for directly routed traffic'),
-  same(
-    'bridge-accept-fwmark',
-    'one',
-    'firewall marks are not consulted; add an accept rule to your own nftables table',
-  ),
-  same('ip-forward-no-drop', 'switch', 'the policy of the FORWARD chain is never changed here'),
   same('apparmor-profile', 'one', 'AppArmor profiles are not supported'),
-  same('firewall-backend', 'one', 'packet filter rules are always nftables rules'),
   same('userland-proxy-path', 'one', 'the userland proxy is built in; switch it with "userland-proxy"'),
   same('network-control-plane-mtu', 'one', swarm),
   same('network-diagnostic-port', 'one', 'there is no network diagnostic server'),

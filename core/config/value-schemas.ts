@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type ConfigSchema, errorMessage } from '@gantry/sdk';
+import { type ConfigSchema, errorMessage, escapePointer } from '@gantry/sdk';
 
 /** A string that `read` turns into the value; what `read` throws becomes the problem's message. */
 export function parsed<T>(expects: string, read: (text: string) => T): ConfigSchema<T> {
@@ -53,6 +53,33 @@ export const byteSize = (): ConfigSchema<number> =>
     const bytes = Math.floor(Number(digits) * 1024 ** ('kmgtp'.indexOf(unit.toLowerCase()) + 1 || 0));
     return unit === '' ? Math.floor(Number(digits)) : bytes;
   });
+
+/** An empty string means that the key is not set, as for dockerd. */
+export const orNone = <T>(schema: ConfigSchema<T>): ConfigSchema<T | undefined> => ({
+  expects: schema.expects,
+  parse: (value, pointer) => (value === '' ? { ok: true, value: undefined } : schema.parse(value, pointer)),
+});
+
+/** Maps of texts by name: `{"bridge": {"option": "value"}}`. */
+export function stringMaps(): ConfigSchema<Readonly<Record<string, Readonly<Record<string, string>>>>> {
+  const isMap = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return {
+    expects: 'an object of objects of strings',
+    parse(value, pointer = '') {
+      const problem = (at: string, message: string) => ({ ok: false as const, problems: [{ pointer: at, message }] });
+      if (!isMap(value)) return problem(pointer, `expected an object, got ${JSON.stringify(value)}`);
+      for (const [name, options] of Object.entries(value)) {
+        const at = `${pointer}/${escapePointer(name)}`;
+        if (!isMap(options)) return problem(at, `expected an object, got ${JSON.stringify(options)}`);
+        for (const [option, text] of Object.entries(options))
+          if (typeof text !== 'string')
+            return problem(`${at}/${escapePointer(option)}`, `expected a string, got ${JSON.stringify(text)}`);
+      }
+      return { ok: true, value: value as Record<string, Record<string, string>> };
+    },
+  };
+}
 
 export const anything = (): ConfigSchema<unknown> => ({
   expects: 'anything',

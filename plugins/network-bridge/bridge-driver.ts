@@ -5,7 +5,6 @@ import {
   errorMessage,
   forbidden,
   type IpamData,
-  invalidParameter,
   KeyedLock,
   type Logger,
   type NetworkDriver,
@@ -17,6 +16,7 @@ import type { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { deleteNeighbour } from '@gantry/sdk/linux/rtnetlink';
 import { canonicalCidr, parsePrefix, plainAddress } from './addresses';
 import { type FallbackMtu, parseBridgeOptions } from './bridge-options';
+import { assertPools } from './bridge-pools';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
 import type { Firewall } from './firewall/firewall';
 import type { FirewallNetwork } from './firewall/ruleset';
@@ -48,6 +48,8 @@ export interface BridgeDeps {
 }
 
 const UDP = 17;
+/** The network does not exist yet, and its options do not depend on the id. */
+const ANY_ID = '0'.repeat(64);
 
 /** Driver `bridge`: a Linux bridge per network, a veth pair per endpoint, ports published by the packet filter. */
 export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
@@ -66,18 +68,26 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
   };
 
   return {
-    capabilities: async () => ({ scope: 'local', connectivityScope: 'local' }),
+    capabilities: async () => ({ scope: 'local', connectivityScope: 'local', gwAllocChecker: true }),
+
+    async gwAllocCheck(options) {
+      const { gatewayMode4, gatewayMode6, inhibitIPv4, internal } = parseBridgeOptions(ANY_ID, options, deps.mtu);
+      return {
+        skipIPv4: gatewayMode4 === 'isolated' || (inhibitIPv4 && internal),
+        skipIPv6: gatewayMode6 === 'isolated',
+      };
+    },
 
     async createNetwork(networkId, options, ipv4, ipv6) {
       await locks.run('networks', async () => {
         if (networks.has(networkId)) throw forbidden(`network ${networkId} exists`);
         const parsed = parseBridgeOptions(networkId, options, deps.mtu);
+        assertPools(options, ipv4, ipv6);
         for (const other of networks.values())
           if (other.options.bridgeName === parsed.bridgeName)
             throw forbidden(
               `cannot create network ${networkId} (${parsed.bridgeName}): conflicts with network ${other.networkId} (${other.options.bridgeName}): networks have same bridge name`,
             );
-        if (options.enableIPv4 && ipv4.length === 0) throw invalidParameter('bridge network needs an IPv4 pool');
         const made: BridgeNetwork = { networkId, options: parsed, ipv4, ipv6, index: 0, endpoints: new Map() };
         networks.set(networkId, made);
         try {

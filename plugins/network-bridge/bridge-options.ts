@@ -1,4 +1,4 @@
-import { type DriverNetworkOptions, forbidden, invalidParameter } from '@gantry/sdk';
+import { type DriverNetworkOptions, type EngineError, invalidParameter } from '@gantry/sdk';
 import ipaddr from 'ipaddr.js';
 
 export type GatewayMode = 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
@@ -44,7 +44,7 @@ export function parseBridgeOptions(
   const bridgeName = generic[`${BRIDGE}name`] || `br-${networkId.slice(0, 12)}`;
   const trustedInterfaces = (generic[`${BRIDGE}trusted_host_interfaces`] ?? '').split(':').filter(Boolean);
   for (const name of [bridgeName, ...trustedInterfaces]) assertInterfaceName(name);
-  const hostIp = addressOf(generic, `${BRIDGE}host_binding_ipv4`, 4);
+  const hostIp = addressOf(generic, `${BRIDGE}host_binding_ipv4`);
   const isDefault = flag(generic, `${BRIDGE}default_bridge`, false);
   return {
     bridgeName,
@@ -70,11 +70,17 @@ function assertInterfaceName(name: string): void {
     throw invalidParameter(`invalid interface name "${name}": 1 to 15 letters, digits and any of _.@+- are allowed`);
 }
 
-function addressOf(generic: Readonly<Record<string, string>>, name: string, version: 4 | 6): string {
+function addressOf(generic: Readonly<Record<string, string>>, name: string, version?: 4 | 6): string {
   const value = generic[name] ?? '';
-  const valid = version === 4 ? ipaddr.IPv4.isValidFourPartDecimal(value) : ipaddr.IPv6.isValid(value);
-  if (value !== '' && !valid) throw invalidParameter(`invalid ${name}: ${value} is not an IPv${version} address`);
+  const valid =
+    (version !== 6 && ipaddr.IPv4.isValidFourPartDecimal(value)) ||
+    (version !== 4 && value.includes(':') && ipaddr.IPv6.isValid(value));
+  if (value !== '' && !valid) throw parseError(name, value, 'nil ip');
   return value;
+}
+
+function parseError(name: string, value: string, reason: string): EngineError {
+  return invalidParameter(`failed to parse ${name} value: ${value} (${reason})`);
 }
 
 function flag(generic: Readonly<Record<string, string>>, name: string, fallback: boolean): boolean {
@@ -82,20 +88,23 @@ function flag(generic: Readonly<Record<string, string>>, name: string, fallback:
   if (value === undefined || value === '') return fallback;
   if (/^(1|t|true)$/i.test(value)) return true;
   if (/^(0|f|false)$/i.test(value)) return false;
-  throw invalidParameter(`failed to parse ${name} value: ${value} (not a boolean)`);
+  throw parseError(name, value, `strconv.ParseBool: parsing "${value}": invalid syntax`);
 }
 
 function mtuOf(value: string | undefined): number {
   if (value === undefined || value === '') return 0;
-  if (!/^\d{1,6}$/.test(value)) throw invalidParameter(`failed to parse com.docker.network.driver.mtu value: ${value}`);
-  return Number(value);
+  if (!/^[+-]?\d{1,9}$/.test(value))
+    throw parseError('com.docker.network.driver.mtu', value, `strconv.Atoi: parsing "${value}": invalid syntax`);
+  const mtu = Number(value);
+  if (mtu < 0 || (mtu > 0 && mtu < 68) || mtu > 65535) throw invalidParameter(`invalid MTU number: ${mtu}`);
+  return mtu;
 }
 
 function gatewayMode(generic: Readonly<Record<string, string>>, name: string, internal: boolean): GatewayMode {
   const value = generic[name] || 'nat';
   if (!['nat', 'nat-unprotected', 'routed', 'isolated'].includes(value))
-    throw invalidParameter(`unknown gateway mode ${value} in ${name}`);
+    throw parseError(name, value, `unknown gateway mode ${value}`);
   if (value === 'isolated' && !internal)
-    throw forbidden('gateway mode "isolated" can only be used for an "internal" network');
+    throw invalidParameter("gateway mode 'isolated' can only be used for an internal network");
   return value as GatewayMode;
 }

@@ -1,6 +1,7 @@
 import type { NetworkManager } from '@gantry/sdk';
 import { type NetworkRegistry, summaryOf } from './networks/network-registry';
 import { sandboxState } from './records/sandbox-record';
+import { assertEndpointRequest } from './sandbox/endpoint-check';
 import { type LiveSandbox, recordOf } from './sandbox/live-sandbox';
 import type { Sandboxes } from './sandbox/sandboxes';
 
@@ -14,6 +15,10 @@ export function createNetworkManager(
   return {
     defaultNetwork: 'bridge',
     get: async (reference) => summaryOf(registry.get(reference === 'default' ? 'bridge' : reference)),
+    checkEndpoint(endpoint) {
+      const network = registry.find(endpoint.network);
+      if (network !== undefined) assertEndpointRequest(endpoint, network);
+    },
     list: () => registry.list().map(summaryOf),
     openSandbox: async (request, signal) => state(await sandboxes.open(request, signal)),
     closeSandbox: (containerId) => sandboxes.close(containerId),

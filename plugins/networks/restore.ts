@@ -6,7 +6,7 @@ import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
 import { interfaceAddresses } from './networks/host-routes';
 import { driverOptions, ipamData, type NetworkSpec } from './networks/network-registry';
 import { defaultBridge, hostNetwork, noneNetwork } from './networks/predefined';
-import type { NetworkRecord } from './records/network-record';
+import type { IpamConfig, NetworkRecord } from './records/network-record';
 import type { SandboxRecord } from './records/sandbox-record';
 import { endpointOptions } from './sandbox/attach-endpoint';
 import type { SandboxDeps } from './sandbox/sandbox-deps';
@@ -97,17 +97,41 @@ async function refreshDefaultBridge(deps: SandboxDeps, sandboxes: Sandboxes): Pr
     await deps.networks.forget(record);
     return;
   }
-  const spec = bridgeSpec(deps.settings);
-  const inUse = sandboxes.list().some((sandbox) => sandbox.endpoints.some((one) => one.networkId === record.id));
-  // Addresses that were chosen once are kept, so that containers find their network again.
-  const chosenBefore = spec.ipam.config.length === 0 || !deps.settings.bridge.bip;
-  const samePools = chosenBefore || JSON.stringify(spec.ipam.config) === JSON.stringify(record.ipam.config);
-  if (samePools || inUse) {
-    if (JSON.stringify(record.options) !== JSON.stringify(spec.options))
-      await deps.networks.replace({ ...record, options: spec.options });
-    return;
+  const spec = keepingChosenPools(bridgeSpec(deps.settings), record, deps.settings);
+  const samePools =
+    spec.enableIPv6 === record.enableIPv6 && JSON.stringify(spec.ipam.config) === JSON.stringify(record.ipam.config);
+  if (!samePools) {
+    const inUse = sandboxes.list().some((sandbox) => sandbox.endpoints.some((one) => one.networkId === record.id));
+    if (!inUse) {
+      await deps.networks.renewPools(record, spec);
+      return;
+    }
+    deps.log.warn('the default bridge keeps its addresses, because running containers use it', {
+      bridge: deps.settings.bridge.name,
+    });
   }
-  await deps.networks.renewPools(record, spec);
+  if (JSON.stringify(record.options) !== JSON.stringify(spec.options))
+    await deps.networks.replace({ ...record, options: spec.options });
+}
+
+/** Addresses that were chosen once are kept, so that containers find their network again. */
+function keepingChosenPools(spec: NetworkSpec, record: NetworkRecord, { bridge }: DaemonSettings): NetworkSpec {
+  const isSet = (version: 4 | 6) =>
+    version === 4
+      ? [bridge.bip, bridge.fixedCidr, bridge.defaultGateway].some(Boolean)
+      : [bridge.bip6, bridge.fixedCidrV6, bridge.defaultGatewayV6].some(Boolean);
+  const config = ([4, 6] as const).flatMap((version) => {
+    if (version === 6 && !spec.enableIPv6) return [];
+    const ofFamily = (list: readonly IpamConfig[]) =>
+      list.filter((entry) => (version === 6) === entry.subnet.includes(':'));
+    const pool = record.pools.find((one) => one.version === version);
+    if (isSet(version) || pool === undefined) return ofFamily(spec.ipam.config);
+    const known = ofFamily(record.ipam.config);
+    if (known.length > 0 || spec.enableIPv6 === record.enableIPv6) return known;
+    const [gateway = ''] = pool.gateway.split('/');
+    return [{ subnet: pool.pool, ipRange: pool.subPool, gateway, auxAddresses: {} }];
+  });
+  return { ...spec, ipam: { ...spec.ipam, config } };
 }
 
 function hasDefaultBridge(settings: DaemonSettings): boolean {

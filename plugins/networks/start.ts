@@ -100,7 +100,12 @@ export async function startNetworks({
     manager: createNetworkManager(registry, sandboxes, (running) => restoreNetworks(deps, sandboxes, running)),
     default: defaultIpam,
     null: nullIpam,
-    routes: { routes: networkRoutes(registry, sandboxes, { drivers: needs.drivers, events: needs.events }) },
+    routes: {
+      routes: networkRoutes(registry, sandboxes, {
+        events: needs.events,
+        defaultOptions: settings.defaultNetworkOptions,
+      }),
+    },
     info: networkInfo(needs.drivers, settings),
   };
 }

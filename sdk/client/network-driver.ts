@@ -41,6 +41,10 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
         gwAllocChecker: field(body, 'GwAllocChecker') === true,
       };
     },
+    async gwAllocCheck(options) {
+      const body = await call('gwAllocCheck', { Options: encodeNetworkOptions(options) });
+      return { skipIPv4: field(body, 'SkipIPv4') === true, skipIPv6: field(body, 'SkipIPv6') === true };
+    },
     async createNetwork(networkId, options, ipv4, ipv6) {
       await call('createNetwork', {
         NetworkID: networkId,

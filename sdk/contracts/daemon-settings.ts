@@ -19,17 +19,31 @@ export interface DaemonSettings {
     readonly bip?: string;
     readonly fixedCidr?: string;
     readonly defaultGateway?: string;
+    /** IPv6 on the default bridge. */
+    readonly ipv6: boolean;
+    /** As `bip`, for IPv6. */
+    readonly bip6?: string;
+    readonly fixedCidrV6?: string;
+    readonly defaultGatewayV6?: string;
     readonly icc: boolean;
     readonly ipMasq: boolean;
     readonly ipForward: boolean;
-    /** `iptables`: whether the daemon manages packet filter rules. */
+    /** `iptables`: whether the daemon manages packet filter rules for IPv4. */
     readonly manageFirewall: boolean;
+    /** `ip6tables`: the same for IPv6. */
+    readonly manageFirewallV6: boolean;
+    /** Published ports may be reached by routing to the containers' addresses. */
+    readonly allowDirectRouting: boolean;
+    /** `bridge-accept-fwmark`: mark or mark/mask of packets that always reach containers; empty = none. */
+    readonly acceptFwmark: string;
     /** `ip`: host address for published ports without one. */
     readonly hostIp: string;
     readonly userlandProxy: boolean;
   };
   /** `mtu`, bytes; 0 = the driver's default. */
   readonly mtu: number;
+  /** `default-network-opts`: driver → options of new networks that do not set them. */
+  readonly defaultNetworkOptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** `default-address-pools`; empty = dockerd's defaults. */
   readonly defaultAddressPools: readonly { readonly base: string; readonly size: number }[];
   readonly dns: readonly string[];

@@ -81,6 +81,8 @@ export interface NetworkDriver {
     readonly connectivityScope: 'local' | 'global';
     readonly gwAllocChecker?: boolean;
   }>;
+  /** Which gateways need no address. Asked before `createNetwork` when `gwAllocChecker` is true (P-NET-5). */
+  gwAllocCheck?(options: DriverNetworkOptions): Promise<{ readonly skipIPv4: boolean; readonly skipIPv6: boolean }>;
   createNetwork(
     networkId: string,
     options: DriverNetworkOptions,

@@ -18,6 +18,8 @@ export interface EndpointRequest {
   readonly links?: readonly string[];
   readonly ipv4Address?: string;
   readonly ipv6Address?: string;
+  /** Further plain addresses of the interface; the engine sets them, drivers do not see them. */
+  readonly linkLocalIps?: readonly string[];
   readonly macAddress?: string;
   readonly driverOpts?: Readonly<Record<string, string>>;
   readonly gwPriority?: number;
@@ -78,6 +80,11 @@ export interface NetworkManager {
   /** @throws not-found `network x not found`; @throws invalid-parameter the prefix is ambiguous */
   get(reference: string): Promise<NetworkSummary>;
   list(): readonly NetworkSummary[];
+  /**
+   * Checks what a container asks of a network before anything is made; a network that does not exist is not judged.
+   * @throws invalid-parameter every problem of the endpoint, as dockerd words them
+   */
+  checkEndpoint(endpoint: EndpointRequest): void;
   /** Name of the network that `default` and an empty NetworkMode mean: `bridge`. */
   readonly defaultNetwork: string;
   /** Undoes everything when it fails. @throws not-found, conflict (port or address taken), system */

@@ -53,6 +53,11 @@ export function networkDriverKind(driver: NetworkDriver): ServedKind {
       ),
     [networkDriverMethods.leave.method]: silently((body) => driver.leave(network(body), endpoint(body))),
   };
+  if (driver.gwAllocCheck !== undefined)
+    methods[networkDriverMethods.gwAllocCheck.method] = async (body) => {
+      const skip = await driver.gwAllocCheck!(decodeNetworkOptions(field(body, 'Options')));
+      return { SkipIPv4: skip.skipIPv4, SkipIPv6: skip.skipIPv6 };
+    };
   if (driver.programExternalConnectivity !== undefined)
     methods[networkDriverMethods.programExternalConnectivity.method] = silently(async (body) =>
       driver.programExternalConnectivity?.(network(body), endpoint(body), options(body)),

@@ -17,6 +17,7 @@ const call = (name: string, repeatable: boolean) => ({
 /** How each method behaves on the wire. @see volumeDriverMethods */
 export const networkDriverMethods = {
   capabilities: call('GetCapabilities', true),
+  gwAllocCheck: call('GwAllocCheck', true),
   createNetwork: call('CreateNetwork', false),
   deleteNetwork: call('DeleteNetwork', false),
   createEndpoint: call('CreateEndpoint', false),

@@ -150,6 +150,7 @@ const fixtureSettings = {
   cgroupDriver: 'cgroupfs',
   defaultRuntime: 'runc',
   defaultCgroupnsMode: 'host',
+  defaultNetworkOptions: {},
   defaultAddressPools: [],
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
   registryMirrors: [],

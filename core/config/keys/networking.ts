@@ -1,9 +1,24 @@
 import { arrayOf, boolean, integer, object, string } from '@gantry/sdk';
 import { flagOf, key } from '../key';
-import { cidr, ipAddress } from '../value-schemas';
+import { cidr, ipAddress, orNone, parsed, stringMaps } from '../value-schemas';
 
 /** "none" is a name here, not an address: no default bridge at all. */
 const pairs = (text: string) => Object.fromEntries(text.split(',').map((part) => part.split('=', 2)));
+
+const isMark = (parts: number) => (text: string) =>
+  parts <= 2 && /^(0[xX][0-9a-fA-F]{1,8}|\d{1,10})$/.test(text) && Number(text) <= 0xffffffff;
+
+/** `bridge=com.docker.network.driver.mtu=1450`, once for each option. */
+function readDriverOptions(texts: readonly string[]): Record<string, Record<string, string>> {
+  const drivers: Record<string, Record<string, string>> = {};
+  for (const text of texts) {
+    const [, driver, option, value] = /^([^=]+)=([^=]+)=(.*)$/.exec(text) ?? [];
+    if (driver === undefined || option === undefined || value === undefined)
+      throw new Error(`"${text}" is not of the form driver=option=value`);
+    drivers[driver] = { ...drivers[driver], [option]: value };
+  }
+  return drivers;
+}
 
 /** The default bridge, published ports and name resolution. */
 export const networkingKeys = {
@@ -16,25 +31,53 @@ export const networkingKeys = {
     about: 'Name of the default bridge, made when it does not exist; none for no default bridge',
   }),
   bip: key<string | undefined>({
-    schema: cidr(4),
+    schema: orNone(cidr(4)),
     fallback: undefined,
     flag: flagOf.string('bip'),
     reload: 'restart',
     about: 'IPv4 address of the default bridge with prefix length',
   }),
+  bip6: key<string | undefined>({
+    schema: orNone(cidr(6)),
+    fallback: undefined,
+    flag: flagOf.string('bip6'),
+    reload: 'restart',
+    about: 'IPv6 address of the default bridge with prefix length',
+  }),
+  ipv6: key({
+    schema: boolean(),
+    fallback: false,
+    flag: flagOf.switch('ipv6'),
+    reload: 'restart',
+    about: 'IPv6 on the default bridge',
+  }),
   'fixed-cidr': key<string | undefined>({
-    schema: cidr(4),
+    schema: orNone(cidr(4)),
     fallback: undefined,
     flag: flagOf.string('fixed-cidr'),
     reload: 'restart',
     about: 'Range of IPv4 addresses for containers on the default bridge',
   }),
   'default-gateway': key<string | undefined>({
-    schema: ipAddress(4),
+    schema: orNone(ipAddress(4)),
     fallback: undefined,
     flag: flagOf.string('default-gateway', undefined, 'ip'),
     reload: 'restart',
     about: 'IPv4 gateway of containers on the default bridge',
+  }),
+  'fixed-cidr-v6': key<string | undefined>({
+    schema: orNone(cidr(6)),
+    fallback: undefined,
+    flag: flagOf.string('fixed-cidr-v6'),
+    reload: 'restart',
+    about: 'IPv6 subnet of the default bridge, or with bip6 the range of its containers',
+  }),
+  'default-gateway-v6': key<string | undefined>({
+    schema: orNone(ipAddress(6)),
+    fallback: undefined,
+    flag: flagOf.string('default-gateway-v6', undefined, 'ip'),
+    reload: 'restart',
+    about: 'IPv6 gateway of containers on the default bridge',
   }),
   icc: key({
     schema: boolean(),
@@ -57,12 +100,57 @@ export const networkingKeys = {
     reload: 'restart',
     about: 'Enable IPv4 forwarding in the kernel',
   }),
+  'ip-forward-no-drop': key({
+    schema: boolean(),
+    fallback: false,
+    flag: flagOf.switch('ip-forward-no-drop'),
+    reload: 'restart',
+    about: 'Leave the policy of the FORWARD chain alone when forwarding is enabled, as is always done here',
+  }),
   iptables: key({
     schema: boolean(),
     fallback: true,
     flag: flagOf.switch('iptables'),
     reload: 'restart',
-    about: 'Manage packet filter rules',
+    about: 'Manage packet filter rules for IPv4',
+  }),
+  ip6tables: key({
+    schema: boolean(),
+    fallback: true,
+    flag: flagOf.switch('ip6tables'),
+    reload: 'restart',
+    about: 'Manage packet filter rules for IPv6',
+  }),
+  'firewall-backend': key({
+    schema: parsed('"nftables" or an empty string', (text) => {
+      if (text === '' || text === 'nftables') return text;
+      if (text !== 'iptables') throw new Error(`"${text}" is no firewall backend; "nftables" is`);
+      throw new Error(
+        '"iptables" is not supported: rules are written with nftables, beside which the rules of iptables go on working; take the key out or set it to "nftables"',
+      );
+    }),
+    fallback: '',
+    fallbackText: 'nftables',
+    flag: flagOf.string('firewall-backend'),
+    reload: 'restart',
+    about: 'What packet filter rules are written with',
+  }),
+  'allow-direct-routing': key({
+    schema: boolean(),
+    fallback: false,
+    flag: flagOf.switch('allow-direct-routing'),
+    reload: 'restart',
+    about: 'Let other hosts reach published ports by routing to the addresses of containers',
+  }),
+  'bridge-accept-fwmark': key({
+    schema: parsed('a mark such as "1" or "0x1/0x3"', (text) => {
+      if (text === '' || text.split('/').every(isMark(text.split('/').length))) return text;
+      throw new Error(`invalid firewall mark/mask '${text}'`);
+    }),
+    fallback: '',
+    flag: flagOf.string('bridge-accept-fwmark'),
+    reload: 'restart',
+    about: 'Let packets with this firewall mark/mask reach containers of bridge networks',
   }),
   ip: key({
     schema: ipAddress(),
@@ -100,6 +188,18 @@ export const networkingKeys = {
     },
     reload: 'restart',
     about: 'Pools that new networks take their subnets from',
+  }),
+  'default-network-opts': key<Readonly<Record<string, Readonly<Record<string, string>>>>>({
+    schema: stringMaps(),
+    fallback: {},
+    flag: {
+      name: 'default-network-opt',
+      takes: 'many',
+      placeholder: 'driver=option=value',
+      toJson: readDriverOptions,
+    },
+    reload: 'restart',
+    about: 'Options that new networks of a driver have unless they say otherwise',
   }),
   dns: key<readonly string[]>({
     schema: arrayOf(ipAddress()),

@@ -72,7 +72,30 @@ test.each(Object.keys(knownKeys).filter((name) => knownKeys[name]!.flag))('%s in
 });
 
 test('what is refused is taken when it asks for nothing', () => {
-  const content = { ipv6: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
+  const content = { rootless: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
   expect(problemsOf(content, '--raw-logs=false', '--metrics-addr=')).toEqual([]);
-  expect(problemsOf({ ipv6: true }, '--raw-logs')).toHaveLength(2);
+  expect(problemsOf({ rootless: true }, '--raw-logs')).toHaveLength(2);
+});
+
+test('the networking keys of dockerd 28 are read', () => {
+  const sound = {
+    ipv6: true,
+    bip6: 'fd00:1::1/64',
+    'fixed-cidr-v6': 'fd00:1::/80',
+    'default-gateway-v6': '',
+    'firewall-backend': 'nftables',
+    'bridge-accept-fwmark': '0x1/0x3',
+    'default-network-opts': { bridge: { 'com.docker.network.driver.mtu': '1450' } },
+  };
+  expect(problemsOf(sound)).toEqual([]);
+  expect(problemsOf({}, '--default-network-opt=bridge=com.docker.network.driver.mtu=1450')).toEqual([]);
+  const bad = {
+    'firewall-backend': 'iptables',
+    'bridge-accept-fwmark': 'x',
+    'default-network-opts': { bridge: { a: 1 } },
+  };
+  const said = problemsOf(bad, '--default-network-opt=bridge').map(({ message }) => message);
+  expect(said.join('\n')).toMatch(
+    /"iptables" is not supported.*invalid firewall mark\/mask 'x'.*expected a string, got 1/s,
+  );
 });

@@ -52,8 +52,9 @@ async function connect(container: Container, reference: string, settings: Endpoi
       );
     if (Object.hasOwn(record.networks, network.name) && !settings.IPAMConfig && isAlive(container.state))
       throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
-    if (isAlive(container.state))
-      await engine.networks.connect(container.id, endpointRequest(network.name, settings, record.id, []));
+    const endpoint = endpointRequest(network.name, settings, []);
+    engine.networks.checkEndpoint(endpoint);
+    if (isAlive(container.state)) await engine.networks.connect(container.id, endpoint);
     record.networks = { ...record.networks, [network.name]: settings };
     container.touch();
     await engine.store.save(record, { durable: true });

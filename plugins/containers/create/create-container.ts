@@ -7,6 +7,7 @@ import { type Engine, publish } from '../engine';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
 import { checkName, generateName } from '../records/names';
 import { Container } from '../run/container';
+import { endpointRequest } from '../run/sandbox-request';
 import { createdState } from '../run/state';
 import { pathInRoot } from '../spec/path-in-root';
 import { completeHostConfig } from './complete-host-config';
@@ -51,6 +52,9 @@ export async function createContainer(
   await engine.logs.validate(log.type, log.options);
   if (engine.runtimes.get(hostConfig.Runtime) === undefined)
     throw invalidParameter(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
+  const networks = requestedNetworks(request, hostConfig);
+  for (const [network, settings] of Object.entries(networks))
+    engine.networks.checkEndpoint(endpointRequest(network, settings, []));
   const planned = await planMounts(config, hostConfig, engine);
   // Whoever shares the host's network or name has the host's name; whoever joins a container has that one's.
   if (config.Hostname === '' && !hostConfig.NetworkMode.startsWith('container:'))
@@ -83,7 +87,7 @@ export async function createContainer(
       graphDriver: rootFilesystem.graphDriver,
       log,
       mounts,
-      networks: requestedNetworks(request, hostConfig),
+      networks,
       state: createdState,
       restartCount: 0,
       stoppedByUser: false,

@@ -27,7 +27,7 @@ export function sandboxRequest(container: Container): SandboxRequest | undefined
     hostname: config.Hostname,
     domainname: config.Domainname,
     endpoints: Object.entries(record.networks).map(([network, settings]) =>
-      endpointRequest(network, settings, record.id, hostConfig.Links ?? []),
+      endpointRequest(network, settings, hostConfig.Links ?? []),
     ),
     exposedPorts,
     portBindings: [...bound, ...published],
@@ -43,15 +43,15 @@ export function sandboxRequest(container: Container): SandboxRequest | undefined
 export function endpointRequest(
   network: string,
   settings: EndpointSettings,
-  containerId: string,
   links: readonly string[],
 ): EndpointRequest {
   return {
     network,
-    aliases: [...(settings.Aliases ?? []), containerId.slice(0, 12)],
+    aliases: settings.Aliases ?? [],
     links: [...(settings.Links ?? []), ...links],
     ...(settings.IPAMConfig?.IPv4Address ? { ipv4Address: settings.IPAMConfig.IPv4Address } : {}),
     ...(settings.IPAMConfig?.IPv6Address ? { ipv6Address: settings.IPAMConfig.IPv6Address } : {}),
+    ...(settings.IPAMConfig?.LinkLocalIPs?.length ? { linkLocalIps: settings.IPAMConfig.LinkLocalIPs } : {}),
     ...(settings.MacAddress ? { macAddress: settings.MacAddress } : {}),
     ...(settings.DriverOpts ? { driverOpts: settings.DriverOpts } : {}),
     ...(settings.GwPriority ? { gwPriority: settings.GwPriority } : {}),

@@ -50,7 +50,7 @@ export async function ensureBridge(socket: NetlinkSocket, device: BridgeDevice):
     ? listAddresses(socket).filter(
         (have) =>
           have.index === index &&
-          have.address.length === 4 &&
+          !(have.address.length === 16 && have.address[0] === 0xfe && (have.address[1]! & 0xc0) === 0x80) &&
           !wanted.some((want) => Buffer.compare(want.address, have.address) === 0),
       )
     : [];

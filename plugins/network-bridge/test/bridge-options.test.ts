@@ -26,11 +26,14 @@ test.each([
   [{ [`${BRIDGE}name`]: 'a-name-that-is-too-long' }, 'invalid interface name'],
   [{ [`${BRIDGE}name`]: 'x" }; flush' }, 'invalid interface name'],
   [{ [`${BRIDGE}trusted_host_interfaces`]: 'eth0:"x"' }, 'invalid interface name'],
-  [{ [`${BRIDGE}host_binding_ipv4`]: '::1' }, 'is not an IPv4 address'],
+  [
+    { [`${BRIDGE}host_binding_ipv4`]: 'x' },
+    'failed to parse com.docker.network.bridge.host_binding_ipv4 value: x (nil ip)',
+  ],
   [{ [`${BRIDGE}gateway_mode_ipv4`]: 'open' }, 'unknown gateway mode open'],
   [{ [`${BRIDGE}gateway_mode_ipv4`]: 'isolated' }, 'internal'],
   [{ 'com.docker.network.driver.mtu': 'big' }, 'mtu'],
-  [{ 'com.docker.network.host_ipv6': '1.2.3.4' }, 'is not an IPv6 address'],
+  [{ 'com.docker.network.host_ipv6': '1.2.3.4' }, 'value: 1.2.3.4 (nil ip)'],
 ])('a bad value is refused by name: %j', (generic, message) => {
   expect(() => parse(generic as unknown as Record<string, string>)).toThrow(message);
 });

@@ -15,7 +15,7 @@ export function parseListFilters(text: string | null): Filters {
     if (type !== 'custom' && type !== 'builtin') throw invalidParameter(`invalid filter: 'type'='${type}'`);
   const dangling = filters.get('dangling');
   if (dangling && (dangling.length !== 1 || !/^(true|false|1|0|t|f)$/i.test(dangling[0]!)))
-    throw invalidParameter(`invalid filter 'dangling=${JSON.stringify(dangling)}'`);
+    throw invalidParameter(`invalid filter 'dangling=[${dangling.join(' ')}]'`);
   return filters;
 }
 
@@ -29,13 +29,23 @@ export function matchesFilters(network: NetworkRecord, sandboxes: Sandboxes, fil
   const predefined = predefinedNames.has(network.name);
   return (
     absentOr('driver', (value) => network.driver === value) &&
-    absentOr('id', (value) => network.id.startsWith(value)) &&
-    absentOr('name', (value) => network.name.includes(value)) &&
+    absentOr('id', (value) => matches(network.id, value)) &&
+    absentOr('name', (value) => matches(network.name, value)) &&
     absentOr('scope', (value) => network.scope === value) &&
     absentOr('type', (value) => (value === 'builtin') === predefined) &&
     absentOr('dangling', (value) => /^(true|1|t)$/i.test(value) === (!predefined && !isUsed(network, sandboxes))) &&
     (filters.get('label') ?? []).every((value) => hasLabel(network.labels, value))
   );
+}
+
+/** Equal, or found by the value as a regular expression. */
+function matches(text: string, value: string): boolean {
+  if (text === value) return true;
+  try {
+    return new RegExp(value).test(text);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether prune's `label` and `label!` leave the network to be pruned. */

@@ -1,4 +1,4 @@
-import { type ApiRoute, type DriverSet, type EventBus, type NetworkDriver, notFound, reply } from '@gantry/sdk';
+import { type ApiRoute, type DaemonSettings, type EventBus, invalidParameter, notFound, reply } from '@gantry/sdk';
 import type { NetworkRegistry } from '../networks/network-registry';
 import type { Sandboxes } from '../sandbox/sandboxes';
 import { matchesFilters, parseListFilters, parsePruneFilters } from './network-filters';
@@ -10,7 +10,11 @@ import { renderNetwork } from './render-network';
 export function networkRoutes(
   registry: NetworkRegistry,
   sandboxes: Sandboxes,
-  deps: { readonly drivers: DriverSet<NetworkDriver>; readonly events: EventBus },
+  deps: {
+    readonly events: EventBus;
+    /** Driver → options of new networks that do not set them. */
+    readonly defaultOptions: DaemonSettings['defaultNetworkOptions'];
+  },
 ): ApiRoute[] {
   return [
     {
@@ -32,6 +36,9 @@ export function networkRoutes(
       handle({ params, query }) {
         const network = registry.get(params.id!);
         const scope = query.get('scope') ?? '';
+        const verbose = query.get('verbose') ?? '';
+        if (!/^(|[01]|t|f|true|false)$/i.test(verbose))
+          throw invalidParameter(`invalid value for verbose: strconv.ParseBool: parsing "${verbose}": invalid syntax`);
         if (scope !== '' && scope !== network.scope) throw notFound(`network ${params.id} not found`);
         return reply.json(200, renderNetwork(network, sandboxes));
       },
@@ -40,7 +47,7 @@ export function networkRoutes(
       method: 'POST',
       path: '/networks/create',
       async handle(request) {
-        const { spec, warning } = parseCreate(await request.json());
+        const { spec, warning } = parseCreate(await request.json(), deps.defaultOptions);
         const network = await registry.create(spec);
         return reply.json(201, { Id: network.id, Warning: warning });
       },
@@ -59,7 +66,8 @@ export function networkRoutes(
       since: '1.25',
       async handle({ query }) {
         const filters = parsePruneFilters(query.get('filters'));
-        return reply.json(200, { NetworksDeleted: await pruneNetworks(registry, sandboxes, filters, deps.events) });
+        const removed = await pruneNetworks(registry, sandboxes, filters, deps.events);
+        return reply.json(200, { NetworksDeleted: removed.length > 0 ? removed : null });
       },
     },
   ];

@@ -1,14 +1,23 @@
-import { invalidParameter } from '@gantry/sdk';
+import { forbidden, invalidParameter } from '@gantry/sdk';
 import type { NetworkSpec } from '../networks/network-registry';
 import { parseIpam } from './parse-ipam';
 
-/** `NetworkCreateRequest` of the Engine API. @throws invalid-parameter */
-export function parseCreate(body: unknown): { readonly spec: NetworkSpec; readonly warning: string } {
+const ENABLE_IPV4 = 'com.docker.network.enable_ipv4';
+const ENABLE_IPV6 = 'com.docker.network.enable_ipv6';
+
+/**
+ * `NetworkCreateRequest` of the Engine API.
+ *
+ * @param defaults driver → options of networks that do not set them
+ * @throws invalid-parameter, forbidden
+ */
+export function parseCreate(
+  body: unknown,
+  defaults: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
+): { readonly spec: NetworkSpec; readonly warning: string } {
   const input = record(body, 'request body');
   const name = text(input, 'Name');
   if (name.trim() === '') throw invalidParameter('invalid name: name is empty');
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name.trim()))
-    throw invalidParameter(`invalid network name ${name}: only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
   const configOnly = flag(input, 'ConfigOnly') ?? false;
   const configFrom = input.ConfigFrom == null ? '' : text(record(input.ConfigFrom, 'ConfigFrom'), 'Network');
   const scope = text(input, 'Scope');
@@ -16,19 +25,24 @@ export function parseCreate(body: unknown): { readonly spec: NetworkSpec; readon
     throw invalidParameter(`scope ${scope} needs swarm mode; only "local" is supported`);
   if (flag(input, 'Ingress')) throw invalidParameter('an ingress network needs swarm mode');
   const driver = text(input, 'Driver') || 'bridge';
-  const enableIPv4 = flag(input, 'EnableIPv4') ?? true;
-  const enableIPv6 = flag(input, 'EnableIPv6') ?? false;
-  const ipam = parseIpam(input.IPAM, enableIPv4, enableIPv6);
-  const options = strings(input.Options, 'Options');
+  if (driver === 'overlay')
+    throw forbidden(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    );
+  const given = strings(input.Options, 'Options');
+  const options = configFrom === '' ? { ...defaults[driver], ...given } : given;
+  const enableIPv4 = family(input, 'EnableIPv4', options, ENABLE_IPV4) ?? true;
+  const enableIPv6 = family(input, 'EnableIPv6', options, ENABLE_IPV6) ?? false;
+  const ipam = parseIpam(input.IPAM, enableIPv6);
   if (configOnly && configFrom !== '')
     throw invalidParameter('a configuration network cannot depend on another configuration network');
-  if (configFrom !== '' && (ipam.config.length > 0 || Object.keys(options).length > 0))
+  if (configFrom !== '' && (ipam.config.length > 0 || Object.keys(given).length > 0))
     throw invalidParameter(
       'user specified configurations are not supported if the network depends on a configuration network',
     );
   return {
     spec: {
-      name: name.trim(),
+      name,
       driver,
       internal: flag(input, 'Internal') ?? false,
       attachable: flag(input, 'Attachable') ?? false,
@@ -40,8 +54,35 @@ export function parseCreate(body: unknown): { readonly spec: NetworkSpec; readon
       labels: strings(input.Labels, 'Labels'),
       ipam,
     },
-    warning: '',
+    warning: unusedSubnets(ipam.config, enableIPv4, enableIPv6),
   };
+}
+
+/** The field goes before the option, which then must not be shown beside it. */
+function family(
+  input: Record<string, unknown>,
+  key: string,
+  options: Record<string, string>,
+  option: string,
+): boolean | undefined {
+  const value = flag(input, key);
+  const wish = options[option];
+  if (value !== undefined) {
+    delete options[option];
+    return value;
+  }
+  if (wish === undefined) return undefined;
+  if (/^(1|t|true)$/i.test(wish)) return true;
+  if (/^(0|f|false)$/i.test(wish)) return false;
+  throw invalidParameter(`driver-opt "${option}" is not a valid bool`);
+}
+
+// dockerd takes such subnets and does nothing with them; so do we, but we say so.
+function unusedSubnets(config: NetworkSpec['ipam']['config'], enableIPv4: boolean, enableIPv6: boolean): string {
+  const unused = config.filter(({ subnet }) => !(subnet.includes(':') ? enableIPv6 : enableIPv4));
+  return unused
+    .map(({ subnet }) => `subnet ${subnet} is not used: IPv${subnet.includes(':') ? 6 : 4} is off for this network`)
+    .join('; ');
 }
 
 export function record(value: unknown, what: string): Record<string, unknown> {

@@ -1,11 +1,11 @@
 import { invalidParameter } from '@gantry/sdk';
-import { type Cidr, contains, formatCidr, isAddress, lastOf, overlaps, parseAddress, parseCidr } from '../address/cidr';
+import { type Cidr, contains, formatCidr, isAddress, lastOf, parseAddress, parseCidr } from '../address/cidr';
 import type { NetworkSpec } from '../networks/network-registry';
 import type { IpamConfig } from '../records/network-record';
 import { record, strings, text } from './parse-create';
 
 /** `IPAM` of a create request, checked. Every problem is reported at once, as dockerd does. @throws invalid-parameter */
-export function parseIpam(value: unknown, enableIPv4: boolean, enableIPv6: boolean): NetworkSpec['ipam'] {
+export function parseIpam(value: unknown, enableIPv6: boolean): NetworkSpec['ipam'] {
   if (value === undefined || value === null) return { driver: 'default', options: {}, config: [] };
   const input = record(value, 'IPAM');
   const list = input.Config ?? [];
@@ -20,33 +20,21 @@ export function parseIpam(value: unknown, enableIPv4: boolean, enableIPv6: boole
     };
   });
   const problems: string[] = [];
-  const subnets: Cidr[] = [];
-  for (const entry of config) problems.push(...problemsOf(entry, subnets, enableIPv4, enableIPv6));
+  for (const entry of config) problems.push(...problemsOf(entry, enableIPv6));
   if (problems.length > 0) throw invalidParameter(`invalid network config:\n${problems.join('\n')}`);
   return { driver: text(input, 'Driver') || 'default', options: strings(input.Options, 'IPAM Options'), config };
 }
 
-function problemsOf(entry: IpamConfig, earlier: Cidr[], enableIPv4: boolean, enableIPv6: boolean): string[] {
-  if (entry.subnet === '') {
-    if (entry.ipRange !== '' || entry.gateway !== '' || Object.keys(entry.auxAddresses).length > 0)
-      return ['invalid ipam config: a subnet is needed for ip-range, gateway or auxiliary addresses'];
-    return [];
-  }
+function problemsOf(entry: IpamConfig, enableIPv6: boolean): string[] {
   const parsed = cidrOrUndefined(entry.subnet);
   if (parsed === undefined) return [`invalid subnet ${entry.subnet}: invalid CIDR block notation`];
   const { address, block: subnet } = parsed;
+  if (subnet.version === 6 && !enableIPv6) return [];
   const problems: string[] = [];
-  if (subnet.version === 4 && !enableIPv4)
-    problems.push(`IPv4 is disabled for the network, so its subnet ${entry.subnet} cannot be used`);
-  if (subnet.version === 6 && !enableIPv6)
-    problems.push(`invalid subnet ${entry.subnet}: IPv6 has not been enabled for this network`);
   if (address.value !== subnet.base)
     problems.push(`invalid subnet ${entry.subnet}: it should be ${formatCidr(subnet)}`);
-  if (earlier.some((other) => overlaps(other, subnet)))
-    problems.push(`invalid subnet ${entry.subnet}: it overlaps with another subnet of this network`);
-  earlier.push(subnet);
   if (entry.ipRange !== '') problems.push(...rangeProblems(entry.ipRange, subnet));
-  if (entry.gateway !== '') problems.push(...memberProblems('gateway', entry.gateway, subnet));
+  if (entry.gateway !== '') problems.push(...memberProblems(`gateway ${entry.gateway}`, entry.gateway, subnet));
   for (const [name, aux] of Object.entries(entry.auxAddresses))
     problems.push(...memberProblems(`auxiliary address ${name}`, aux, subnet));
   return problems;
@@ -68,12 +56,11 @@ function rangeProblems(text: string, subnet: Cidr): string[] {
 }
 
 function memberProblems(what: string, text: string, subnet: Cidr): string[] {
-  if (!isAddress(text)) return [`invalid ${what}: invalid address ${text}`];
+  if (!isAddress(text)) return [`invalid ${what}: invalid address`];
   const address = parseAddress(text);
-  if (address.version !== subnet.version)
-    return [`invalid ${what} ${text}: parent subnet is an IPv${subnet.version} block`];
+  if (address.version !== subnet.version) return [`invalid ${what}: parent subnet is an IPv${subnet.version} block`];
   if (!contains(subnet, address))
-    return [`invalid ${what} ${text}: parent subnet ${formatCidr(subnet)} doesn't contain this address`];
+    return [`invalid ${what}: parent subnet ${formatCidr(subnet)} doesn't contain this address`];
   return [];
 }
 

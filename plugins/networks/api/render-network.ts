@@ -1,4 +1,4 @@
-import type { NetworkRecord } from '../records/network-record';
+import { type NetworkRecord, predefinedNames } from '../records/network-record';
 import type { Sandboxes } from '../sandbox/sandboxes';
 
 /** `Network` of the Engine API. @param sandboxes shown as `Containers` when given */
@@ -11,7 +11,12 @@ export function renderNetwork(network: NetworkRecord, sandboxes: Sandboxes | und
     Driver: network.driver,
     EnableIPv4: network.enableIPv4,
     EnableIPv6: network.enableIPv6,
-    IPAM: { Driver: network.ipam.driver, Options: nullWhenEmpty(network.ipam.options), Config: ipamConfig(network) },
+    IPAM: {
+      // The predefined networks have no pools, but dockerd names them so.
+      Driver: predefinedNames.has(network.name) ? 'default' : network.ipam.driver,
+      Options: nullWhenEmpty(network.ipam.options),
+      Config: ipamConfig(network),
+    },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,

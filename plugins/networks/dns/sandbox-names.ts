@@ -2,7 +2,7 @@ import type { Logger } from '@gantry/sdk';
 import { addressBytes, parseAddress, reverseName } from '../address/cidr';
 import type { NetworkRegistry } from '../networks/network-registry';
 import type { EndpointRecord } from '../records/sandbox-record';
-import { hasResolver } from '../sandbox/attach-endpoint';
+import { hasResolver } from '../sandbox/has-resolver';
 import type { LiveSandbox } from '../sandbox/live-sandbox';
 import { DnsServer } from './dns-server';
 import { NameTable } from './name-table';

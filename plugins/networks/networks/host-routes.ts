@@ -16,18 +16,22 @@ export function hostRoutes(): string[] {
   }
 }
 
-/** The IPv4 addresses (CIDR) of a host interface; empty when it does not exist. */
+/** The addresses (CIDR) of a host interface but IPv6 link-local ones; empty when it does not exist. */
 export function interfaceAddresses(name: string): string[] {
   const socket = NetlinkSocket.open();
   try {
     const link = getLink(socket, name);
     if (link === undefined) return [];
     return listAddresses(socket)
-      .filter((entry) => entry.index === link.index && entry.address.length === 4)
+      .filter((entry) => entry.index === link.index && !isLinkLocal(entry.address))
       .map((entry) => `${addressText(entry.address)}/${entry.prefixLength}`);
   } finally {
     socket.close();
   }
+}
+
+function isLinkLocal(address: Uint8Array): boolean {
+  return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 }
 
 export function addressText(bytes: Uint8Array): string {

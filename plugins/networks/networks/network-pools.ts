@@ -1,7 +1,8 @@
 import { CleanupStack, type IpamDriver, invalidParameter } from '@gantry/sdk';
-import { formatAddress, formatCidr, parseAddress, parseCidr } from '../address/cidr';
+import { formatAddress, formatCidr, overlaps, parseAddress, parseCidr } from '../address/cidr';
 import type { IpamConfig, NetworkPool, NetworkRecord } from '../records/network-record';
 
+const MOST_REJECTED_POOLS = 128;
 const GATEWAY_TYPE = { RequestAddressType: 'com.docker.network.gateway' };
 
 export interface PoolWishes {
@@ -11,6 +12,8 @@ export interface PoolWishes {
   readonly enableIPv6: boolean;
   /** CIDRs that automatically chosen pools stay away from. */
   readonly avoid: readonly string[];
+  /** Families whose pools need no gateway address unless the user names one. */
+  readonly withoutGateway?: readonly number[];
 }
 
 /** Reserves pools, gateways and auxiliary addresses; what was reserved is pushed on `undo` at once. */
@@ -35,16 +38,10 @@ async function reservePool(
   wishes: PoolWishes,
   undo: CleanupStack,
 ): Promise<NetworkPool> {
-  const given = await ipam.requestPool({
-    addressSpace,
-    pool: wish.subnet === '' ? '' : formatCidr(parseCidr(wish.subnet).block),
-    subPool: wish.ipRange === '' ? '' : formatCidr(parseCidr(wish.ipRange).block),
-    options: wishes.options,
-    v6: version === 6,
-    avoid: wishes.avoid,
-  });
+  const given = await requestPool(ipam, addressSpace, version, wish, wishes);
   undo.push(() => ipam.releasePool(given.poolId));
-  const gateway = await reserveGateway(ipam, given, wish.gateway, undo);
+  const needsNone = wishes.withoutGateway?.includes(version) === true && wish.gateway === '';
+  const gateway = needsNone ? '' : await reserveGateway(ipam, given, wish.gateway, undo);
   const auxAddresses: Record<string, string> = {};
   for (const [name, text] of Object.entries(wish.auxAddresses)) {
     const address = plain(text);
@@ -64,6 +61,40 @@ async function reservePool(
     gateway,
     auxAddresses,
   };
+}
+
+/** A pool of the user's wish, or one that overlaps nothing: what does not fit is held until a better one came (P-IPAM-3). */
+async function requestPool(
+  ipam: IpamDriver,
+  addressSpace: string,
+  version: 4 | 6,
+  wish: IpamConfig,
+  wishes: PoolWishes,
+): Promise<Awaited<ReturnType<IpamDriver['requestPool']>>> {
+  const request = {
+    addressSpace,
+    pool: wish.subnet === '' ? '' : formatCidr(parseCidr(wish.subnet).block),
+    subPool: wish.ipRange === '' ? '' : formatCidr(parseCidr(wish.ipRange).block),
+    options: wishes.options,
+    v6: version === 6,
+    avoid: wishes.avoid,
+  };
+  const avoid = wishes.avoid.map((cidr) => parseCidr(cidr).block).filter((block) => block.prefixLength > 0);
+  const rejected = new CleanupStack();
+  try {
+    for (let tries = 0; tries < MOST_REJECTED_POOLS; tries++) {
+      const given = await ipam.requestPool(request);
+      const { block } = parseCidr(given.pool);
+      const fits = request.pool !== '' || block.prefixLength === 0 || avoid.every((other) => !overlaps(other, block));
+      if (fits) return given;
+      rejected.push(() => ipam.releasePool(given.poolId));
+    }
+    throw invalidParameter(
+      'could not find an available, non-overlapping address pool among the defaults to assign to the network; name one with --subnet',
+    );
+  } finally {
+    await rejected.runAll();
+  }
 }
 
 async function reserveGateway(

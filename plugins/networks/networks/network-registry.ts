@@ -90,13 +90,18 @@ export class NetworkRegistry {
     return this.list().find((network) => network.name === name);
   }
 
+  /** By id or name. */
+  find(reference: string): NetworkRecord | undefined {
+    return this.networks.get(reference) ?? this.byName(reference);
+  }
+
   /** By id, name or unique id prefix, in this order. */
   get(reference: string): NetworkRecord {
-    const found = this.networks.get(reference) ?? this.byName(reference);
+    const found = this.find(reference);
     if (found !== undefined) return found;
     const matches = reference === '' ? [] : this.list().filter((network) => network.id.startsWith(reference));
     if (matches.length > 1)
-      throw invalidParameter(`network ${reference} is ambiguous (${matches.length} matches found on ID prefix)`);
+      throw invalidParameter(`network ${reference} is ambiguous (${matches.length} matches found based on ID prefix)`);
     if (matches[0] === undefined) throw notFound(`network ${reference} not found`);
     return matches[0];
   }
@@ -111,7 +116,7 @@ export class NetworkRegistry {
 
   async create(spec: NetworkSpec, predefined = false): Promise<NetworkRecord> {
     if (!predefined && (predefinedNames.has(spec.name) || spec.name === 'default'))
-      throw forbidden(`operation is not permitted on predefined ${spec.name} network`);
+      throw forbidden(`operation is not permitted on predefined ${spec.name} network `);
     return this.locks.run(`name ${spec.name}`, async () => {
       if (this.byName(spec.name)) throw conflict(`network with name ${spec.name} already exists`);
       const undo = new CleanupStack();
@@ -143,7 +148,7 @@ export class NetworkRegistry {
         );
       }
       const user = network.configOnly && this.list().find((other) => other.configFrom === network.name);
-      if (user) throw forbidden(`configuration network ${network.name} is in use by ${user.name}`);
+      if (user) throw forbidden(`configuration network "${network.name}" is in use by ${user.name}`);
       // From here on nobody can attach; between the check above and this line nobody else ran.
       this.removing.add(id);
       try {
@@ -175,7 +180,7 @@ export class NetworkRegistry {
     const undo = new CleanupStack();
     const ipam = await this.deps.ipam(spec.ipam.driver);
     const pools = await reservePools(ipam, { ...spec, ...spec.ipam, avoid: [] }, undo);
-    await this.replace({ ...record, ipam: spec.ipam, options: spec.options, pools });
+    await this.replace({ ...record, ipam: spec.ipam, options: spec.options, enableIPv6: spec.enableIPv6, pools });
   }
 
   /** Drops a record whose network the settings no longer want. */
@@ -197,9 +202,16 @@ export class NetworkRegistry {
     if (spec.configOnly) return this.keep({ ...base, scope: 'local', pools: [] });
 
     const driver = await this.deps.drivers.resolve(spec.driver);
-    const { scope } = await driver.capabilities();
+    const { scope, gwAllocChecker } = await driver.capabilities();
+    const skip = gwAllocChecker ? await driver.gwAllocCheck?.(driverOptions(effective)) : undefined;
     const ipam = await this.deps.ipam(effective.ipam.driver);
-    const pools = await reservePools(ipam, { ...effective, ...effective.ipam, avoid: this.deps.hostRoutes() }, undo);
+    const wishes = {
+      ...effective,
+      ...effective.ipam,
+      avoid: this.deps.hostRoutes(),
+      withoutGateway: [skip?.skipIPv4 ? 4 : 0, skip?.skipIPv6 ? 6 : 0],
+    };
+    const pools = await reservePools(ipam, wishes, undo);
     const record: NetworkRecord = { ...base, scope, pools };
     await driver.createNetwork(record.id, driverOptions(record), ipamData(record, 4), ipamData(record, 6));
     undo.push(() => driver.deleteNetwork(record.id));
@@ -235,7 +247,9 @@ export function summaryOf({ id, name, driver, scope }: NetworkRecord): NetworkSu
   return { id, name, driver, scope };
 }
 
-export function driverOptions(network: NetworkRecord): DriverNetworkOptions {
+export function driverOptions(
+  network: Pick<NetworkRecord, 'options' | 'enableIPv4' | 'enableIPv6' | 'internal'>,
+): DriverNetworkOptions {
   return {
     generic: network.options,
     enableIPv4: network.enableIPv4,

@@ -11,6 +11,8 @@ import { newId } from '../networks/network-id';
 import type { NetworkRecord } from '../records/network-record';
 import type { EndpointRecord } from '../records/sandbox-record';
 import { reserveAddresses } from './endpoint-addresses';
+import { assertEndpointRequest } from './endpoint-check';
+import { hasResolver } from './has-resolver';
 import { setUpInterface } from './interface-setup';
 import { freeInterfaceName, type LiveSandbox } from './live-sandbox';
 import type { SandboxDeps } from './sandbox-deps';
@@ -33,6 +35,7 @@ export async function attachEndpoint(
 ): Promise<EndpointRecord> {
   const network = deps.networks.getForUse(request.network);
   assertFits(sandbox, network);
+  assertEndpointRequest(request, network);
   const endpointId = newId();
   sandbox.pending.set(endpointId, network.id);
   try {
@@ -61,11 +64,6 @@ export function dnsNames(sandbox: LiveSandbox, network: NetworkRecord, request: 
   if (!hasResolver(network)) return [];
   const { containerName, containerId, hostname } = sandbox.request;
   return [...new Set([containerName, ...(request.aliases ?? []), containerId.slice(0, 12), hostname])].filter(Boolean);
-}
-
-/** Whether containers on the network are found by name: all but the predefined networks. */
-export function hasResolver(network: NetworkRecord): boolean {
-  return !['bridge', 'host', 'none'].includes(network.name);
 }
 
 async function join(
@@ -105,6 +103,7 @@ async function join(
       srcName,
       name: interfaceName,
       ...iface,
+      linkLocal: (request.linkLocalIps ?? []).map(linkLocalCidr),
       sysctls: (request.driverOpts?.[SYSCTLS_OPTION] ?? '').split(',').filter(Boolean),
       routes: (joined.staticRoutes ?? []).map(({ destination, nextHop }) => ({ destination, nextHop })),
     });
@@ -122,6 +121,11 @@ async function join(
     boundPorts: [],
     external: false,
   };
+}
+
+/** With the prefix length of its family's link-local block. */
+function linkLocalCidr(ip: string): string {
+  return `${ip}/${ip.includes(':') ? 64 : 16}`;
 }
 
 function assertFits(sandbox: LiveSandbox, network: NetworkRecord): void {

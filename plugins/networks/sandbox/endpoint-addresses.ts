@@ -24,16 +24,9 @@ export async function reserveAddresses(
   undo: CleanupStack,
 ): Promise<EndpointAddresses> {
   const one = async (version: 4 | 6, wished: string | undefined, enabled: boolean): Promise<string> => {
-    if (!enabled) {
-      if (wished)
-        throw invalidParameter(
-          `IPv${version} address ${wished} was asked for, but network ${network.name} has IPv${version} disabled`,
-        );
-      return '';
-    }
+    if (!enabled) return '';
     const pools = network.pools.filter((pool) => pool.version === version && !pool.pool.endsWith('/0'));
     if (pools.length === 0) return '';
-    if (wished) assertMayChoose(network, pools, wished);
     const options: Record<string, string> =
       macAddress === '' ? {} : { 'com.docker.network.endpoint.macaddress': macAddress };
     const address = await requestFrom(
@@ -103,18 +96,6 @@ async function requestFrom(
     );
   }
   throw failure;
-}
-
-function assertMayChoose(network: NetworkRecord, pools: readonly NetworkPool[], wished: string): void {
-  if (network.name === 'bridge')
-    throw invalidParameter('user specified IP address is supported on user defined networks only');
-  const subnets = network.ipam.config.map((entry) => entry.subnet).filter(Boolean);
-  if (subnets.length === 0)
-    throw invalidParameter(
-      'user specified IP address is supported only when connecting to networks with user configured subnets',
-    );
-  if (!pools.some((pool) => holds(pool, wished)))
-    throw invalidParameter(`no configured subnet or ip-range contain the IP address ${wished}`);
 }
 
 function holds(pool: NetworkPool, ip: string): boolean {

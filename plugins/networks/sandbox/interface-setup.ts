@@ -33,6 +33,8 @@ export interface InterfacePlan {
   /** CIDR or empty. */
   readonly address: string;
   readonly addressIPv6: string;
+  /** Further CIDR addresses. */
+  readonly linkLocal: readonly string[];
   readonly routes: readonly { readonly destination: string; readonly nextHop: string }[];
   /** `net.ipv4.conf.IFNAME.log_martians=1` and the like; the interface's name goes where IFNAME stands. */
   readonly sysctls: readonly string[];
@@ -44,12 +46,13 @@ export async function setUpInterface(key: string, socket: NetlinkSocket, plan: I
   // Without an IPv6 address the interface must not make itself one; announcements correct the neighbour
   // caches of those who knew the address from an earlier container.
   withinNetworkNamespace(key, () => {
-    setting(`ipv6/conf/${plan.srcName}/disable_ipv6`, plan.addressIPv6 === '' ? '1' : '0');
+    const ipv6 = plan.addressIPv6 !== '' || plan.linkLocal.some((address) => address.includes(':'));
+    setting(`ipv6/conf/${plan.srcName}/disable_ipv6`, ipv6 ? '0' : '1');
     setting(`ipv4/conf/${plan.srcName}/arp_notify`, '1');
     if (plan.addressIPv6 !== '') setting(`ipv6/conf/${plan.srcName}/ndisc_notify`, '1');
   });
   const mac = plan.macAddress === '' || plan.macAddress === link.mac ? undefined : macBytes(plan.macAddress);
-  const addresses = [plan.address, plan.addressIPv6].filter(Boolean).map((text) => parseCidr(text));
+  const addresses = [plan.address, plan.addressIPv6, ...plan.linkLocal].filter(Boolean).map((text) => parseCidr(text));
   await socket.request([
     changeLink(link.index, { name: plan.name, mac }),
     ...addresses.map(({ address, block }) => addAddress(link.index, addressBytes(address), block.prefixLength)),

@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasResolver } from './attach-endpoint';
+import { hasResolver } from './has-resolver';
 import { extraHosts, type HostsEntry, hostsFile, ownNames } from './hosts-file';
 import { linkedHosts } from './legacy-links';
 import type { LiveSandbox } from './live-sandbox';

