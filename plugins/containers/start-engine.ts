@@ -7,10 +7,10 @@ import { networkRoutes } from './api/network-routes';
 import { observeRoutes } from './api/observe-routes';
 import { refusedRoutes } from './api/refused-routes';
 import { streamRoutes } from './api/stream-routes';
+import { containerManager } from './container-manager';
 import { type Engine, type EngineNeeds, makeEngine } from './engine';
 import { systemInfo } from './info';
 import { RecordStore } from './records/record-store';
-import type { Container } from './run/container';
 import { loadContainers, restoreContainers } from './run/restore';
 import { stopContainersForShutdown } from './run/shutdown';
 import { lookUpHost } from './spec/host-facts';
@@ -38,10 +38,7 @@ export async function startEngine(
   });
   onStop(() => stopContainersForShutdown(engine));
   return {
-    containers: {
-      get: (reference) => summarize(engine.index.get(reference)),
-      list: () => engine.index.all().map(summarize),
-    },
+    containers: containerManager(engine),
     routes: {
       routes: [
         ...containerRoutes(engine),
@@ -63,14 +60,4 @@ export async function restoreEngine(context: object): Promise<void> {
   const engine = engines.get(context);
   if (engine === undefined) throw systemError('the container engine was not started');
   await restoreContainers(engine);
-}
-
-function summarize({ id, record }: Container) {
-  return {
-    id,
-    name: record.name,
-    imageId: record.imageId,
-    labels: record.config.Labels,
-    status: record.state.status,
-  };
 }

@@ -1,4 +1,5 @@
 import { capability } from '../plugin/capability';
+import type { ProgressMessage } from '../streams/progress';
 import type { ImageConfig } from './oci';
 
 /** An image on this machine, as other plugins see it. */
@@ -12,6 +13,20 @@ export interface ImageSummary {
   readonly layers: readonly string[];
   /** Familiar `name:tag` references, sorted. */
   readonly repoTags: readonly string[];
+  /** Bytes of all layers. */
+  readonly sizeBytes: number;
+  /** The image it was made from on this machine. */
+  readonly parentId?: string;
+}
+
+/** An image to be fetched from a registry. */
+export interface ImagePull {
+  /** `name`, `name:tag` or `name@digest`. */
+  readonly reference: string;
+  /** `os/architecture[/variant]`; undefined = this machine's. */
+  readonly platform?: string;
+  /** An `AuthConfig` document of the Engine API; undefined = anonymous. */
+  readonly credentials?: unknown;
 }
 
 /** The writable root file system of one container. */
@@ -46,6 +61,10 @@ export interface ImageCommit {
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
   /** `name` or `name:tag` that is to mean the new image. */
   readonly tag?: string;
+  /** The container's writable layer is not used any more: it may be moved instead of copied. Remove it afterwards. */
+  readonly consume?: boolean;
+  /** Instead of now. Files of the layer that are newer get this time too, so that the same steps give the same image. */
+  readonly createdAt?: Date;
 }
 
 /** What a commit made. */
@@ -68,8 +87,18 @@ export interface ImageManager {
    * @throws invalid-parameter  the reference cannot be parsed
    */
   resolve(reference: string): Promise<ImageSummary>;
-  /** Makes the writable layer of a container. Durable before it returns. @throws conflict it exists already */
-  createRootFilesystem(containerId: string, imageId: string): Promise<RootFilesystem>;
+  /**
+   * Makes the writable layer of a container. Durable before it returns.
+   *
+   * @param imageId undefined = it stands on nothing
+   * @param options.bare without the mount points a container needs: to look into an image, or to write a layer by hand
+   * @throws conflict  it exists already
+   */
+  createRootFilesystem(
+    containerId: string,
+    imageId: string | undefined,
+    options?: { readonly bare?: boolean },
+  ): Promise<RootFilesystem>;
   /** The root file system made earlier, also by a daemon before this one. @throws not-found */
   openRootFilesystem(containerId: string): Promise<RootFilesystem>;
   /** Unmounts and removes it. Repeatable; no error when it is gone. */
@@ -86,6 +115,23 @@ export interface ImageManager {
    * @throws conflict           the container does not stand on the parent
    */
   commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage>;
+  /** Points `name` or `name:tag` at an image. @returns the familiar reference. @throws not-found, invalid-parameter */
+  tag(imageId: string, reference: string): Promise<string>;
+  /** @returns the familiar form of `name` or `name:tag`, with its tag. @throws invalid-parameter no image can be named so */
+  checkTag(reference: string): string;
+  /**
+   * Fetches an image.
+   *
+   * @param onProgress progress messages, as the API streams them
+   * @throws not-found  no such image, or no access to it
+   */
+  pull(request: ImagePull, onProgress: (message: ProgressMessage) => void, signal: AbortSignal): Promise<ImageSummary>;
+  /**
+   * Removes an image that has no name, no image made from it, and no container; otherwise nothing happens.
+   *
+   * @returns whether it was removed
+   */
+  removeUnused(imageId: string): Promise<boolean>;
   /** Registers who uses images; called once by the container engine. */
   setUsers(users: ImageUsers): void;
   /** Unmounts and removes root file systems of containers that no longer exist; keeps those named. */

@@ -15,7 +15,8 @@ export interface Snapshotter {
   removeLayer(chainId: string): Promise<void>;
   /** The directory that holds only this layer's own files. */
   layerDiffPath(chainId: string): Promise<string>;
-  createWritable(id: string, parentChainId: string | undefined): Promise<void>;
+  /** @param options.bare only the layers and itself: without the mount points a container needs */
+  createWritable(id: string, parentChainId: string | undefined, options?: { readonly bare?: boolean }): Promise<void>;
   mount(id: string): Promise<string>;
   unmount(id: string): Promise<void>;
   removeWritable(id: string): Promise<void>;

@@ -1,7 +1,33 @@
-import { type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  unlinkSync,
+} from 'node:fs';
+import { setTimes } from '@gantry/sdk/linux/file-times';
 import { getXattr, listXattrs } from '@gantry/sdk/linux/xattr';
 import { encodeTarHeader, type TarEntryType, type TarHeader, tarPadding, tarTrailer } from '@gantry/sdk/tar';
 import { nativePath, systemPath } from '../unpack/entry-path';
+
+/** Takes an archive as it is made. */
+export interface PackSink {
+  /** Headers and padding. */
+  bytes(bytes: Buffer): void;
+  /** The content of a file of this size follows. */
+  file(name: string, size: number): void;
+  content(bytes: Buffer): void;
+}
+
+export interface PackOptions {
+  /** Nanoseconds since the epoch: what is newer is given this time. */
+  readonly latestNs: bigint | undefined;
+  /** The directory itself becomes the layer: what an archive cannot hold is removed, and times are changed there too. */
+  readonly settle: boolean;
+}
 
 const chunkBytes = 1 << 20;
 const zeroes = Buffer.alloc(chunkBytes);
@@ -17,10 +43,13 @@ export class LayerPacker {
   entries = 0;
   /** Files with several names: the first one written is what the others link to. */
   private readonly written = new Map<string, string>();
+  /** Paths whose time is to be changed. */
+  private readonly late: string[] = [];
   private readonly chunk = Buffer.allocUnsafe(chunkBytes);
 
   constructor(
-    private readonly write: (bytes: Buffer) => void,
+    private readonly sink: PackSink,
+    private readonly options: PackOptions,
     private readonly isCancelled: () => boolean,
   ) {}
 
@@ -31,7 +60,8 @@ export class LayerPacker {
     // Only a root somebody changed is worth an entry: a layer that changes nothing must be empty.
     if ((info.mode & 0o7777n) !== 0o755n || info.uid !== 0n || info.gid !== 0n) this.header('./', 'directory', info);
     this.walkChildren(bytes, '');
-    this.write(tarTrailer());
+    this.sink.bytes(tarTrailer());
+    for (const path of this.late) setTimes(nativePath(path), this.options.latestNs!, this.options.latestNs!);
   }
 
   private walkChildren(directory: string, name: string): void {
@@ -44,7 +74,13 @@ export class LayerPacker {
     const info = lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
     const type = info && entryType(info);
     // Sockets cannot be archived; what vanished meanwhile is left out.
-    if (info === undefined || type === undefined) return;
+    if (info === undefined) return;
+    if (type === undefined) {
+      if (this.options.settle) unlinkSync(systemPath(path));
+      return;
+    }
+    const { latestNs, settle } = this.options;
+    if (settle && latestNs !== undefined && info.mtimeNs > latestNs) this.late.push(path);
     if (type === 'character' && info.rdev === 0n) {
       const slash = name.lastIndexOf('/') + 1;
       this.marker(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, info);
@@ -83,15 +119,16 @@ export class LayerPacker {
     try {
       const size = Number(info.size);
       this.header(name, 'file', info, { size, xattrs: xattrsOf(path) });
+      this.sink.file(name, size);
       // Exactly that many bytes, whatever the file does meanwhile: the header has promised them.
       for (let left = size; left > 0; ) {
         if (this.isCancelled()) throw new PackCancelled();
         const wanted = Math.min(left, chunkBytes);
         const read = readSync(fd, this.chunk, 0, wanted, null);
-        this.write(read === 0 ? zeroes.subarray(0, wanted) : this.chunk.subarray(0, read));
+        this.sink.content(read === 0 ? zeroes.subarray(0, wanted) : this.chunk.subarray(0, read));
         left -= read === 0 ? wanted : read;
       }
-      this.write(tarPadding(size));
+      this.sink.bytes(tarPadding(size));
     } finally {
       closeSync(fd);
     }
@@ -108,7 +145,8 @@ export class LayerPacker {
     more: Partial<TarHeader> = {},
   ): void {
     this.entries++;
-    this.write(
+    const { latestNs } = this.options;
+    this.sink.bytes(
       encodeTarHeader({
         name,
         type,
@@ -117,7 +155,7 @@ export class LayerPacker {
         mode: Number(info.mode) & 0o7777,
         uid: Number(info.uid),
         gid: Number(info.gid),
-        modifiedNs: info.mtimeNs,
+        modifiedNs: latestNs !== undefined && info.mtimeNs > latestNs ? latestNs : info.mtimeNs,
         deviceMajor: 0,
         deviceMinor: 0,
         xattrs: new Map(),

@@ -26,7 +26,9 @@ export async function commitImage(
   const held = below === undefined ? [] : [below];
   try {
     const layer =
-      request.containerId === undefined ? undefined : await commitLayer(request.containerId, below, stores, signal);
+      request.containerId === undefined
+        ? undefined
+        : await commitLayer(request, request.containerId, below, stores, signal);
     if (layer !== undefined) held.push(layer.chainId);
     const blob = Buffer.from(JSON.stringify(describe(request, config, parent, layer?.diffId)));
     return await stores.change(async () => {
@@ -50,6 +52,7 @@ function parseTag(text: string): Reference {
 
 /** @returns the layer, held once; undefined when the container has written nothing */
 async function commitLayer(
+  request: ImageCommit,
   containerId: string,
   below: string | undefined,
   stores: Stores,
@@ -60,15 +63,28 @@ async function commitLayer(
     throw conflict(`container ${containerId} was not made from the image its layer is to be put on`);
   const path = scratch.path('commit');
   try {
-    const packed = await workers.pack({ directory: snapshotter.upperPath(containerId), archivePath: path }, signal);
+    const directory = snapshotter.upperPath(containerId);
+    if (request.consume) await snapshotter.unmount(containerId);
+    const packed = await workers.pack(
+      {
+        directory,
+        form: request.consume ? 'recipe' : 'archive',
+        path,
+        ...(request.createdAt === undefined ? {} : { latestMs: request.createdAt.getTime() }),
+      },
+      signal,
+    );
     // Half a tree must not become an image.
     if (!snapshotter.hasWritable(containerId))
       throw conflict(`container ${containerId} was removed while it was committed: nothing was made`);
     if (packed.entries === 0) return undefined;
-    const { diffId, sizeBytes } = packed;
+    const { diffId, sizeBytes, fileBytes } = packed;
     const chainId = below === undefined ? diffId : chainIds([below, diffId])[1]!;
-    const open = async () => ({ path, offset: 0, length: sizeBytes });
-    await layers.ensure([{ diffId, chainId, parent: below, open }], signal);
+    const layer = { diffId, chainId, parent: below };
+    const source = request.consume
+      ? { ...layer, unpacked: { directory, recipePath: path, sizeBytes: fileBytes, tarSizeBytes: sizeBytes } }
+      : { ...layer, open: async () => ({ path, offset: 0, length: sizeBytes }) };
+    await layers.ensure([source], signal);
     return { diffId, chainId };
   } finally {
     await rm(path, { force: true });
@@ -82,7 +98,7 @@ function describe(
   parent: StoredImage | undefined,
   diffId: string | undefined,
 ): Record<string, unknown> {
-  const created = new Date().toISOString();
+  const created = (request.createdAt ?? new Date()).toISOString();
   const { os, architecture, variant } = request.platform ?? parent?.file ?? hostPlatform();
   const entry: HistoryEntry = {
     created,
@@ -97,7 +113,8 @@ function describe(
     os,
     ...(parent?.file['os.version'] ? { 'os.version': parent.file['os.version'] } : {}),
     config,
-    ...(request.containerId === undefined ? {} : { container: request.containerId }),
+    // Its random id would make every image another one.
+    ...(request.containerId === undefined || request.createdAt !== undefined ? {} : { container: request.containerId }),
     ...(request.containerConfig === undefined ? {} : { container_config: request.containerConfig }),
     created,
     ...(request.author === '' ? {} : { author: request.author }),

@@ -1,11 +1,26 @@
-import type { CommittedImage, ImageCommit, ImageManager, ImageSummary, ImageUsers, RootFilesystem } from '@gantry/sdk';
+import type {
+  CommittedImage,
+  ImageCommit,
+  ImageManager,
+  ImagePull,
+  ImageSummary,
+  ImageUsers,
+  ProgressMessage,
+  RootFilesystem,
+} from '@gantry/sdk';
 import { notFound } from '@gantry/sdk';
 import { overlayChanges } from '../overlay/changes';
-import { familiarString } from '../reference/reference';
+import { familiarString, parseReference, withDefaultTag } from '../reference/reference';
+import { anonymous, credentialsOf } from '../registry/credentials';
+import { parsePlatform } from '../registry/platform';
 import type { StoredImage } from '../store/image-store';
 import { commitImage } from './commit';
-import { resolveImage } from './resolve';
+import { ProgressWriter } from './progress';
+import { pullImage } from './pull';
+import { deleteImage } from './remove';
+import { parseTagTarget, resolveImage } from './resolve';
 import type { Stores } from './stores';
+import { tagImage } from './tag';
 
 /** Images as other plugins see them. */
 export class Images implements ImageManager {
@@ -15,14 +30,18 @@ export class Images implements ImageManager {
     return this.summary(resolveImage(reference, this.stores));
   }
 
-  async createRootFilesystem(containerId: string, imageId: string): Promise<RootFilesystem> {
+  async createRootFilesystem(
+    containerId: string,
+    imageId: string | undefined,
+    options: { readonly bare?: boolean } = {},
+  ): Promise<RootFilesystem> {
     const { images, layers, snapshotter } = this.stores;
-    const image = images.get(imageId);
-    if (image === undefined) throw notFound(`No such image: ${imageId}`);
-    const top = image.chainIds.at(-1);
+    const image = imageId === undefined ? undefined : images.get(imageId);
+    if (imageId !== undefined && image === undefined) throw notFound(`No such image: ${imageId}`);
+    const top = image?.chainIds.at(-1);
     if (top !== undefined) layers.hold(top);
     try {
-      await snapshotter.createWritable(containerId, top);
+      await snapshotter.createWritable(containerId, top, options);
     } catch (error) {
       if (top !== undefined) await layers.release(top);
       throw error;
@@ -61,6 +80,45 @@ export class Images implements ImageManager {
     return { image: this.summary(image), ...(tag === undefined ? {} : { tag: familiarString(tag) }) };
   }
 
+  async tag(imageId: string, reference: string): Promise<string> {
+    const tag = parseTagTarget(reference, '');
+    await this.stores.change(async () => {
+      const image = this.stores.images.get(imageId);
+      if (image === undefined) throw notFound(`No such image: ${imageId}`);
+      await tagImage(image, tag, this.stores);
+    });
+    return familiarString(tag);
+  }
+
+  checkTag(reference: string): string {
+    return familiarString(parseTagTarget(reference, ''));
+  }
+
+  async pull(
+    { reference, platform, credentials }: ImagePull,
+    onProgress: (message: ProgressMessage) => void,
+    signal: AbortSignal,
+  ): Promise<ImageSummary> {
+    const request = {
+      reference: withDefaultTag(parseReference(reference)),
+      platform: platform === undefined ? undefined : parsePlatform(platform),
+      credentials: credentials === undefined ? anonymous : credentialsOf(credentials),
+    };
+    const lines = { writable: true, writableNeedDrain: false, write: (line: string) => onProgress(JSON.parse(line)) };
+    await pullImage(request, this.stores, new ProgressWriter(lines), signal);
+    return this.resolve(reference);
+  }
+
+  async removeUnused(imageId: string): Promise<boolean> {
+    const { stores } = this;
+    return stores.change(async () => {
+      const image = stores.images.get(imageId);
+      if (image === undefined || stores.references.of(imageId).length > 0) return false;
+      await deleteImage(image, { force: false, prune: false }, true, [], stores);
+      return stores.images.get(imageId) === undefined;
+    });
+  }
+
   setUsers(users: ImageUsers): void {
     this.stores.users.set(users);
   }
@@ -92,6 +150,8 @@ export class Images implements ImageManager {
       architecture: image.file.architecture,
       layers: image.file.rootfs.diff_ids,
       repoTags: this.stores.references.tagsOf(image.id),
+      sizeBytes: image.sizeBytes,
+      ...(image.parent === undefined ? {} : { parentId: image.parent }),
     };
   }
 }

@@ -1,8 +1,14 @@
-import type { Writable } from 'node:stream';
 import { errorMessage, type ProgressMessage, progressLine } from '@gantry/sdk';
 
 /** A message with the bar that clients without their own drawing expect. */
 type DrawnMessage = ProgressMessage & { readonly progress?: string };
+
+/** Where lines go: a stream, or somebody who listens. */
+export interface ProgressSink {
+  readonly writable: boolean;
+  readonly writableNeedDrain: boolean;
+  write(line: string): unknown;
+}
 
 const redrawEveryMs = 100;
 
@@ -10,7 +16,7 @@ const redrawEveryMs = 100;
 export class ProgressWriter {
   private readonly drawnAt = new Map<string, number>();
 
-  constructor(private readonly out: Writable) {}
+  constructor(private readonly out: ProgressSink) {}
 
   send(message: ProgressMessage): void {
     if (!this.out.writable) return;

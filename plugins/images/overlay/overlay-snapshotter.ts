@@ -21,6 +21,8 @@ interface Layer {
 
 interface Writable {
   readonly parent: string | undefined;
+  /** Without the common lowest layer. */
+  readonly bare?: boolean;
 }
 
 const initLink = 'init';
@@ -115,10 +117,10 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.layout.diff(hexOf(chainId));
   }
 
-  async createWritable(id: string, parentChainId: string | undefined): Promise<void> {
+  async createWritable(id: string, parentChainId: string | undefined, options: { bare?: boolean } = {}): Promise<void> {
     if (this.writables.has(id)) throw conflict(`root file system of ${id} exists already`);
     if (parentChainId !== undefined) this.layer(parentChainId);
-    const record: Writable = { parent: parentChainId };
+    const record: Writable = { parent: parentChainId, ...(options.bare ? { bare: true } : {}) };
     this.writables.set(id, record);
     const { layout } = this;
     try {
@@ -149,10 +151,14 @@ export class OverlaySnapshotter implements Snapshotter {
     if (this.mounted.has(id)) return target;
     const chain = this.chain(writable.parent);
     const { layout } = this;
+    // Nothing below: overlayfs wants at least one lower directory, and none is needed.
+    if (writable.bare && chain.length === 0) return layout.diff(id);
+    const lower = chain.map((layer) => layout.diff(hexOf(layer.chainId)));
+    const links = chain.map((layer) => layer.link);
     mountOverlay({
-      lower: [...chain.map((layer) => layout.diff(hexOf(layer.chainId))), layout.diff('init')],
+      lower: writable.bare ? lower : [...lower, layout.diff('init')],
       linkFolder: layout.links,
-      links: [...chain.map((layer) => layer.link), initLink],
+      links: writable.bare ? links : [...links, initLink],
       upper: layout.diff(id),
       work: layout.work(id),
       target,
@@ -183,7 +189,7 @@ export class OverlaySnapshotter implements Snapshotter {
     const name = layer === undefined ? id : hexOf(id);
     const chain = this.chain(layer === undefined ? this.writable(id).parent : layer.parent);
     const lower = chain.map((parent) => this.layout.diff(hexOf(parent.chainId)));
-    if (layer === undefined) lower.push(this.layout.diff('init'));
+    if (layer === undefined && !this.writable(id).bare) lower.push(this.layout.diff('init'));
     return {
       ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}),
       MergedDir: this.layout.merged(name),
@@ -207,8 +213,9 @@ export class OverlaySnapshotter implements Snapshotter {
 
   /** Diff directories below a writable layer, uppermost first, the common lowest one included. */
   lowerPaths(id: string): readonly string[] {
-    const chain = this.chain(this.writable(id).parent);
-    return [...chain.map((layer) => this.layout.diff(hexOf(layer.chainId))), this.layout.diff('init')];
+    const { parent, bare } = this.writable(id);
+    const lower = this.chain(parent).map((layer) => this.layout.diff(hexOf(layer.chainId)));
+    return bare ? lower : [...lower, this.layout.diff('init')];
   }
 
   upperPath(id: string): string {

@@ -17,10 +17,25 @@ export interface LayerRecord {
   readonly tarSizeBytes: number;
 }
 
-export interface LayerSource {
+type LayerSizes = Pick<LayerRecord, 'sizeBytes' | 'tarSizeBytes'>;
+
+interface LayerName {
   readonly diffId: string;
   readonly chainId: string;
   readonly parent: string | undefined;
+}
+
+/** A layer that is there already, in overlayfs form; directory and recipe are moved away. */
+export interface UnpackedLayer extends LayerName {
+  readonly unpacked: LayerSizes & {
+    readonly directory: string;
+    readonly recipePath: string;
+  };
+  readonly onReady?: undefined;
+}
+
+export interface PackedLayer extends LayerName {
+  readonly unpacked?: undefined;
   /** Called only when the layer must be unpacked. The file stays until `done`. */
   open(signal: AbortSignal): Promise<FileRange>;
   done?(): Promise<void>;
@@ -28,6 +43,8 @@ export interface LayerSource {
   /** It was unpacked just now (not: it was there already). */
   onReady?(): void;
 }
+
+export type LayerSource = PackedLayer | UnpackedLayer;
 
 /** A snapshotter that can tell what it holds, so that both stores can be made to agree after a crash. */
 export interface EnumerableSnapshotter extends Snapshotter {
@@ -190,26 +207,12 @@ export class LayerStore {
     const staged = join(this.staging, String(this.sequence++));
     try {
       await mkdir(staged);
-      let result: UnpackResult;
-      let directory: string;
-      try {
-        const range = await source.open(signal);
-        ({ path: directory } = await this.snapshotter.prepareLayer(chainId, parent));
-        result = await this.workers.unpack(
-          { source: range, directory, recipePath: join(staged, 'recipe.gz') },
-          signal,
-          source.onProgress ?? (() => {}),
-        );
-      } finally {
-        await source.done?.();
-      }
-      if (result.diffId !== diffId)
-        throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
-      const { sizeBytes, tarSizeBytes } = result;
+      const { sizeBytes, tarSizeBytes } =
+        source.unpacked === undefined
+          ? await this.unpack(source, staged, parentReady, signal)
+          : await this.adopt(source, staged);
       const record: LayerRecord = { chainId, parent, diffId, sizeBytes, tarSizeBytes };
       await writeFile(join(staged, 'record.json'), JSON.stringify(record));
-      await parentReady;
-      await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
       signal.throwIfAborted();
       await this.snapshotter.commitLayer(chainId, sizeBytes);
       await rename(staged, join(this.folder, hex(chainId)));
@@ -220,6 +223,41 @@ export class LayerStore {
       await rm(staged, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  private async unpack(
+    source: PackedLayer,
+    staged: string,
+    parentReady: Promise<void>,
+    signal: AbortSignal,
+  ): Promise<UnpackResult> {
+    const { chainId, diffId, parent } = source;
+    let result: UnpackResult;
+    let directory: string;
+    try {
+      const range = await source.open(signal);
+      ({ path: directory } = await this.snapshotter.prepareLayer(chainId, parent));
+      result = await this.workers.unpack(
+        { source: range, directory, recipePath: join(staged, 'recipe.gz') },
+        signal,
+        source.onProgress ?? (() => {}),
+      );
+    } finally {
+      await source.done?.();
+    }
+    if (result.diffId !== diffId)
+      throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
+    await parentReady;
+    await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
+    return result;
+  }
+
+  private async adopt({ chainId, parent, unpacked }: UnpackedLayer, staged: string): Promise<LayerSizes> {
+    const { path } = await this.snapshotter.prepareLayer(chainId, parent);
+    await rename(unpacked.recipePath, join(staged, 'recipe.gz'));
+    // Over the empty directory.
+    await rename(unpacked.directory, path);
+    return unpacked;
   }
 
   /** Diff directories of a layer and all below it, uppermost first. */

@@ -172,6 +172,56 @@ test('a container sees the layers merged, and its changes are told', async () =>
   await expect(engine.images.openRootFilesystem(id)).rejects.toMatchObject({ kind: 'not-found' });
 });
 
+test('a layer written by hand is the same layer whether it is copied or moved', async () => {
+  await load(archive);
+  const write = async () => {
+    const id = containerId();
+    const root = await engine.images.createRootFilesystem(id, imageId, { bare: true });
+    const path = await root.mount();
+    expect(fs.readdirSync(join(path, 'etc'))).toEqual(['keep']);
+    fs.mkdirSync(join(path, 'added'));
+    fs.writeFileSync(join(path, 'added/file'), '12345');
+    fs.linkSync(join(path, 'added/file'), join(path, 'added/again'));
+    fs.rmSync(join(path, 'bin'), { recursive: true });
+    fs.mkdirSync(join(path, 'bin'));
+    return id;
+  };
+  const commit = { parentId: imageId, config: {}, createdBy: 'me', author: '', comment: '', createdAt: new Date(1e12) };
+  const signal = new AbortController().signal;
+  const [copied, moved] = [await write(), await write()];
+  const first = await engine.images.commit({ ...commit, containerId: copied }, signal);
+  const before = (await engine.call('GET', `/images/${first.image.id}/get`)).bytes;
+  await engine.call('DELETE', `/images/${first.image.id}`);
+  const second = await engine.images.commit({ ...commit, containerId: moved, consume: true }, signal);
+  expect(second.image.id).toBe(first.image.id);
+  await engine.images.removeRootFilesystem(copied);
+  await engine.images.removeRootFilesystem(moved);
+  // The archive is made again from the moved files and checked against its digest.
+  expect((await engine.call('GET', `/images/${first.image.id}/get`)).bytes.length).toBe(before.length);
+  const seen = await (await engine.images.createRootFilesystem(containerId(), first.image.id)).mount();
+  expect(fs.readdirSync(join(seen, 'bin'))).toEqual([]);
+  expect(fs.statSync(join(seen, 'added/again')).mtimeMs).toBe(1e12);
+});
+
+test('a root file system on nothing is committed as a first layer, and an unused image goes away', async () => {
+  const id = containerId();
+  const path = await (await engine.images.createRootFilesystem(id, undefined, { bare: true })).mount();
+  fs.writeFileSync(join(path, 'hello'), 'there');
+  const signal = new AbortController().signal;
+  const { image } = await engine.images.commit(
+    { containerId: id, consume: true, config: {}, createdBy: 'me', author: '', comment: '' },
+    signal,
+  );
+  await engine.images.removeRootFilesystem(id);
+  expect(image).toMatchObject({ sizeBytes: 5, repoTags: [] });
+  expect(await engine.images.tag(image.id, 'made')).toBe('made:latest');
+  expect(await engine.images.removeUnused(image.id)).toBe(false);
+  await engine.call('DELETE', '/images/made?noprune=1').catch(() => undefined);
+  const left = (await engine.images.resolve(image.id).catch(() => undefined)) !== undefined;
+  expect(left ? await engine.images.removeUnused(image.id) : true).toBe(true);
+  expect(layerFolders()).toEqual([]);
+});
+
 test('120 layers mount', async () => {
   const layers = Array.from({ length: 120 }, (_, i) => tarOf([{ name: `f${i}`, data: String(i) }]));
   await load(dockerArchive(layers, ['tall:v1']));
