@@ -31,15 +31,16 @@ export function systemInfo(engine: Engine): SystemInfo {
           ...(settings.noNewPrivileges ? ['name=no-new-privileges'] : []),
         ],
         LiveRestoreEnabled: settings.liveRestore,
-        MemoryLimit: true,
-        SwapLimit: host.swapAccounting,
-        CpuCfsPeriod: true,
-        CpuCfsQuota: true,
-        CPUShares: true,
-        CPUSet: true,
-        PidsLimit: true,
-        OomKillDisable: host.cgroupVersion === 1,
-        Warnings: host.swapAccounting ? [] : ['WARNING: No swap limit support'],
+        MemoryLimit: host.limits.memory,
+        SwapLimit: host.limits.swap,
+        CpuCfsPeriod: host.limits.cpuQuota,
+        CpuCfsQuota: host.limits.cpuQuota,
+        CPUShares: host.limits.cpuShares,
+        CPUSet: host.limits.cpuset,
+        PidsLimit: host.limits.pids,
+        OomKillDisable: host.limits.oomKillDisable,
+        CDISpecDirs: settings.cdiSpecDirs,
+        Warnings: limitWarnings(engine),
       };
     },
     async diskUsage(types) {
@@ -58,6 +59,20 @@ export function systemInfo(engine: Engine): SystemInfo {
       return { Containers };
     },
   };
+}
+
+function limitWarnings({ host: { limits, cgroupVersion } }: Engine): string[] {
+  const missing: [boolean, string][] = [
+    [limits.memory, 'memory limit'],
+    [limits.swap, 'swap limit'],
+    [limits.pids, 'pids limit'],
+    [limits.oomKillDisable || cgroupVersion === 2, 'oom kill disable'],
+    [limits.cpuQuota, 'cpu cfs quota'],
+    [limits.cpuQuota, 'cpu cfs period'],
+    [limits.cpuShares, 'cpu shares'],
+    [limits.cpuset, 'cpuset'],
+  ];
+  return missing.filter(([there]) => !there).map(([, what]) => `WARNING: No ${what} support`);
 }
 
 async function runtimes(engine: Engine): Promise<Record<string, unknown>> {

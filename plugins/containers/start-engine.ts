@@ -33,7 +33,7 @@ export async function startEngine(
     containersUsing: (imageId) =>
       engine.index
         .all()
-        .filter(({ record }) => record.imageId === imageId)
+        .filter(({ record }) => record.imageId === imageId || record.mounts.some((mount) => mount.imageId === imageId))
         .map(({ id, state }) => ({ id, running: ['running', 'paused', 'restarting'].includes(state.status) })),
   });
   onStop(() => stopContainersForShutdown(engine));

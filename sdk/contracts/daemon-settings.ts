@@ -88,6 +88,12 @@ export interface DaemonSettings {
   readonly noNewPrivileges: boolean;
   /** `seccomp-profile`: path of the default profile, "unconfined", or undefined for the built-in one. */
   readonly seccompProfile?: string;
+  /** `cdi-spec-dirs`: directories with CDI device files, the later ones over the earlier. Empty = CDI is off. */
+  readonly cdiSpecDirs: readonly string[];
+  /** `cpu-rt-period`, microseconds, of the group all containers are in; 0 = leave it as it is. */
+  readonly cpuRealtimePeriodUs: number;
+  /** `cpu-rt-runtime`, microseconds, likewise. */
+  readonly cpuRealtimeRuntimeUs: number;
   readonly liveRestore: boolean;
   /** `shutdown-timeout`, seconds; -1 = wait for ever. */
   readonly shutdownTimeoutS: number;

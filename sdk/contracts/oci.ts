@@ -81,6 +81,7 @@ export interface OciLinux {
   maskedPaths?: string[];
   readonlyPaths?: string[];
   rootfsPropagation?: string;
+  intelRdt?: Record<string, unknown>;
   mountLabel?: string;
 }
 

@@ -149,4 +149,25 @@ export const containerKeys = {
     reload: 'live',
     about: 'Path of the default seccomp profile; unconfined for none',
   }),
+  'cdi-spec-dirs': key<readonly string[]>({
+    schema: arrayOf(string()),
+    fallback: ['/etc/cdi', '/var/run/cdi'],
+    flag: flagOf.list('cdi-spec-dir'),
+    reload: 'restart',
+    about: 'Directories with CDI device files; an empty one switches CDI off',
+  }),
+  'cpu-rt-period': key({
+    schema: integer({ min: 0, max: 1_000_000 }),
+    fallback: 0,
+    flag: flagOf.integer('cpu-rt-period'),
+    reload: 'restart',
+    about: 'Real-time period of the parent cgroup of containers, in microseconds',
+  }),
+  'cpu-rt-runtime': key({
+    schema: integer({ min: 0, max: 1_000_000 }),
+    fallback: 0,
+    flag: flagOf.integer('cpu-rt-runtime'),
+    reload: 'restart',
+    about: 'Real-time runtime of the parent cgroup of containers, in microseconds',
+  }),
 };

@@ -39,7 +39,7 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
 
   return [
     post('create', async (request) => {
-      const made = await createContainer(await parseCreate(request), engine, request.signal);
+      const made = await createContainer(await parseCreate(request, engine.host.cgroupVersion), engine, request.signal);
       return reply.json(201, { Id: made.id, Warnings: made.warnings });
     }),
     {

@@ -1,12 +1,8 @@
-import { type ApiRequest, type ApiVersion, apiVersionAtLeast, invalidParameter } from '@gantry/sdk';
-import {
-  configDocument,
-  type HostConfig,
-  hostConfigDocument,
-  networkingConfigDocument,
-} from '../config/container-config';
+import { type ApiRequest, invalidParameter } from '@gantry/sdk';
+import { configDocument, hostConfigDocument, networkingConfigDocument } from '../config/container-config';
 import { flag, integer, listOf, nullable, struct, text, words } from '../config/decode';
 import type { CreateRequest } from '../create/create-container';
+import { asClientMeant } from '../create/older-clients';
 import type { ExecConfig } from '../exec/exec-instance';
 
 /** A query flag as Go's strconv and dockerd's forms know it: absent, `0`, `false`, `no`, `none` are false. */
@@ -42,24 +38,19 @@ const hostConfigField = struct({ HostConfig: nullable(hostConfigDocument) });
 const networkingField = struct({ NetworkingConfig: nullable(networkingConfigDocument) });
 
 /** @throws invalid-parameter */
-export async function parseCreate(request: ApiRequest): Promise<CreateRequest> {
+export async function parseCreate(request: ApiRequest, cgroupVersion: 1 | 2): Promise<CreateRequest> {
   const body = await request.json();
   if (body === undefined) throw invalidParameter('invalid JSON: got EOF while reading request body');
   const { HostConfig } = hostConfigField.decode(body, '');
   const { NetworkingConfig } = networkingField.decode(body, '');
-  return {
+  const asked = {
     name: request.query.get('name') ?? '',
     platform: request.query.get('platform') ?? '',
     config: configDocument.decode(body, ''),
-    hostConfig: asOlderClientsMeant(HostConfig ?? hostConfigDocument.decode({}, ''), request.apiVersion),
+    hostConfig: HostConfig ?? hostConfigDocument.decode({}, ''),
     endpoints: NetworkingConfig?.EndpointsConfig ?? {},
   };
-}
-
-/** Clients before 1.40 know no private IPC namespace: theirs can be joined unless they say otherwise. */
-function asOlderClientsMeant(given: HostConfig, version: ApiVersion): HostConfig {
-  if (given.IpcMode !== '' || apiVersionAtLeast(version, '1.40')) return given;
-  return { ...given, IpcMode: 'shareable' };
+  return asClientMeant(asked, request.apiVersion, cgroupVersion);
 }
 
 const execDocument = struct({

@@ -58,6 +58,7 @@ export function renderMount(mount: MountPoint): Record<string, unknown> {
     RW: mount.readWrite,
     Propagation: mount.propagation,
   };
+  if (mount.type === 'image') return { Type: 'image', Source: mount.source, ...common };
   if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, ...common };
   return { Type: 'volume', Name: mount.name, Source: mount.source, Driver: mount.driver, ...common };
 }

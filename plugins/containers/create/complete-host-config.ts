@@ -1,8 +1,8 @@
-import { notImplemented } from '@gantry/sdk';
+import { invalidParameter } from '@gantry/sdk';
 import type { HostConfig } from '../config/container-config';
 import type { Engine } from '../engine';
 import { MASKED_PATHS, READONLY_PATHS } from '../spec/default-mounts';
-import { splitSecurityOption } from './validate';
+import { splitSecurityOption } from './security-options';
 
 /** A copy with the daemon's defaults filled in, as inspect shows it. */
 export function completeHostConfig(
@@ -26,15 +26,18 @@ export function completeHostConfig(
     ShmSize: given.ShmSize === 0 ? settings.defaultShmSizeBytes : given.ShmSize,
     Runtime: given.Runtime || settings.defaultRuntime,
     // Swap of the same size as the memory limit, unless told otherwise.
-    MemorySwap: given.Memory > 0 && given.MemorySwap === 0 && host.swapAccounting ? given.Memory * 2 : given.MemorySwap,
+    MemorySwap: given.Memory > 0 && given.MemorySwap === 0 && host.limits.swap ? given.Memory * 2 : given.MemorySwap,
     MemorySwappiness: given.MemorySwappiness === -1 ? null : given.MemorySwappiness,
-    ConsoleSize: given.ConsoleSize ?? [0, 0],
+    OomKillDisable: given.OomKillDisable ?? (host.limits.oomKillDisable ? false : null),
+    // Nought and less mean no limit.
+    PidsLimit: given.PidsLimit !== null && given.PidsLimit <= 0 ? null : given.PidsLimit,
+    ConsoleSize: given.ConsoleSize?.length === 2 ? given.ConsoleSize : [0, 0],
     MaskedPaths: given.MaskedPaths ?? (privileged ? null : openPaths ? [] : [...MASKED_PATHS]),
     ReadonlyPaths: given.ReadonlyPaths ?? (privileged ? null : openPaths ? [] : [...READONLY_PATHS]),
   };
   for (const field of ['NetworkMode', 'PidMode', 'IpcMode'] as const) completed[field] = byId(completed[field], engine);
   if (wantsInit(completed, settings.init) && host.initPath === undefined)
-    throw notImplemented(
+    throw invalidParameter(
       'HostConfig.Init needs an init program: install tini (package "tini") or docker-init, or set "init-path"',
     );
   return completed;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { CleanupStack, conflict, type ImageSummary, invalidParameter, notFound } from '@gantry/sdk';
+import { validateDeviceRequests } from '../cdi/device-requests';
 import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
 import { type Engine, publish } from '../engine';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
@@ -15,6 +16,8 @@ import { commandOf, mergeConfig } from './merge-config';
 import type { PlannedMount } from './mounts';
 import { planMounts } from './plan-mounts';
 import { validateContainer } from './validate';
+import { parseLink } from './validate-network';
+import { adaptLimits } from './validate-resources';
 
 export interface CreateRequest {
   /** Empty = a generated one. */
@@ -24,6 +27,10 @@ export interface CreateRequest {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** Read-only mounts are so with all that is mounted below them, where the kernel can; default true. */
+  readonly readOnlyRecursive?: boolean;
+  /** What the client is told besides. */
+  readonly warnings?: readonly string[];
 }
 
 /**
@@ -45,8 +52,13 @@ export async function createContainer(
   assertPlatform(request.platform, image, request.config.Image);
 
   const config = mergeConfig(request.config, image.config);
-  const hostConfig = completeHostConfig(request.hostConfig, engine);
-  const warnings = validateContainer(config, hostConfig, engine.settings);
+  const completed = completeHostConfig(request.hostConfig, engine);
+  const warnings = [...(request.warnings ?? []), ...validateContainer(config, completed, engine.settings, engine.host)];
+  const limits = adaptLimits(completed, engine.host.limits);
+  const hostConfig = limits.host;
+  warnings.push(...limits.warnings);
+  await validateDeviceRequests(hostConfig.DeviceRequests ?? [], engine.settings.cdiSpecDirs);
+  resolveLinks(hostConfig, engine);
   const log = engine.logs.resolveConfig({ type: hostConfig.LogConfig.Type, options: hostConfig.LogConfig.Config });
   hostConfig.LogConfig = { Type: log.type, Config: { ...log.options } };
   await engine.logs.validate(log.type, log.options);
@@ -55,7 +67,7 @@ export async function createContainer(
   const networks = requestedNetworks(request, hostConfig);
   for (const [network, settings] of Object.entries(networks))
     engine.networks.checkEndpoint(endpointRequest(network, settings, []));
-  const planned = await planMounts(config, hostConfig, engine);
+  const planned = await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true);
   // Whoever shares the host's network or name has the host's name; whoever joins a container has that one's.
   if (config.Hostname === '' && !hostConfig.NetworkMode.startsWith('container:'))
     config.Hostname = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host' ? hostname() : id.slice(0, 12);
@@ -123,17 +135,23 @@ function requestedNetworks(request: CreateRequest, host: HostConfig): Record<str
   if (given[mode] === undefined && Object.keys(given).length > 0 && (mode === 'host' || mode === 'none'))
     throw invalidParameter(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
   if (given[mode] === undefined) given[mode] = {};
-  if (request.config.MacAddress) {
-    const endpoint = given[mode] ?? {};
-    if (endpoint.MacAddress && endpoint.MacAddress !== request.config.MacAddress)
-      throw invalidParameter(
-        'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or should be left empty',
-      );
-    given[mode] = { ...endpoint, MacAddress: request.config.MacAddress };
-  }
   return given;
 }
 
+/** Links name containers that exist. @throws invalid-parameter */
+function resolveLinks(host: HostConfig, engine: Pick<Engine, 'index'>): void {
+  for (const { container } of (host.Links ?? []).map(parseLink)) {
+    const found = engine.index.find(container);
+    if (found === undefined)
+      throw invalidParameter(`could not get container for ${container}: No such container: ${container}`);
+    if (found.record.hostConfig.NetworkMode === 'host')
+      throw invalidParameter(
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      );
+  }
+}
+
+/** Makes volumes and the root file systems of mounted images. */
 async function createVolumes(
   planned: readonly PlannedMount[],
   containerId: string,
@@ -143,6 +161,12 @@ async function createVolumes(
 ): Promise<MountPoint[]> {
   return Promise.all(
     planned.map(async ({ volumeOptions, volumeLabels, ...mount }) => {
+      if (mount.type === 'image') {
+        undo.push(() => engine.images.removeRootFilesystem(mount.mountId));
+        const image = await engine.images.resolve(mount.imageId ?? mount.source);
+        await engine.images.createRootFilesystem(mount.mountId, image.id);
+        return { ...mount, imageId: image.id };
+      }
       if (mount.type !== 'volume') return mount;
       const volume = await engine.volumes.create(
         { name: mount.name, driver: mount.driver, options: volumeOptions, labels: volumeLabels },

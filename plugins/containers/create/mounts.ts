@@ -17,6 +17,14 @@ export type PlannedMount = MountPoint & {
   readonly volumeLabels: Readonly<Record<string, string>>;
 };
 
+/** Options of a tmpfs that the kernel and mount(8) know. */
+const TMPFS_FLAGS = new Set(
+  'ro rw suid nosuid dev nodev exec noexec sync async dirsync remount mand nomand atime noatime diratime nodiratime relatime norelatime strictatime nostrictatime private rprivate shared rshared slave rslave unbindable runbindable bind rbind defaults'.split(
+    ' ',
+  ),
+);
+const TMPFS_VALUES = new Set(['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol']);
+
 const basis = () => ({
   source: '',
   name: '',
@@ -91,69 +99,98 @@ export async function parseMount(request: MountRequest): Promise<PlannedMount> {
   switch (request.Type) {
     case 'bind': {
       if (source === '') throw fail('field Source must not be empty');
-      if (request.VolumeOptions) throw fail('field VolumeOptions must not be specified');
-      if (request.TmpfsOptions) throw fail('field TmpfsOptions must not be specified');
-      const propagation = request.BindOptions?.Propagation ?? '';
+      refuse(request, ['VolumeOptions', 'TmpfsOptions', 'ImageOptions', 'ClusterOptions'], fail);
+      const options = request.BindOptions ?? {};
+      const propagation = options.Propagation ?? '';
       if (propagation !== '' && !PROPAGATIONS.has(propagation)) throw fail(`invalid propagation mode: ${propagation}`);
       if (!isAbsolute(source)) throw fail(`invalid mount path: '${source}' mount path must be absolute`);
-      if (request.BindOptions?.ReadOnlyForceRecursive)
-        throw fail('BindOptions.ReadOnlyForceRecursive is not supported by this daemon');
-      const createSource = request.BindOptions?.CreateMountpoint ?? false;
+      const createSource = options.CreateMountpoint ?? false;
       if (!createSource && !(await exists(source))) throw fail(`bind source path does not exist: ${source}`);
       return {
         ...common,
         type: 'bind',
         source: cleanPath(source),
         propagation: propagation || 'rprivate',
-        recursive: !request.BindOptions?.NonRecursive,
+        recursive: !options.NonRecursive,
+        recursiveReadOnly: recursiveReadOnly(request, fail),
         createSource,
       };
     }
     case 'volume': {
-      if (request.BindOptions) throw fail('field BindOptions must not be specified');
-      if (request.TmpfsOptions) throw fail('field TmpfsOptions must not be specified');
-      const subpath = request.VolumeOptions?.Subpath ?? '';
+      refuse(request, ['BindOptions', 'TmpfsOptions', 'ImageOptions', 'ClusterOptions'], fail);
+      const options = request.VolumeOptions ?? {};
+      const subpath = options.Subpath ?? '';
       if (subpath !== '' && source === '') throw fail('must not set Subpath when using anonymous volumes');
-      if (isAbsolute(subpath) || subpath.split('/').includes('..'))
-        throw fail('subpath must be a relative path within the volume');
+      if (!isLocal(subpath)) throw fail('subpath must be a relative path within the volume');
       if (request.ReadOnly && source === '') throw fail('must not set ReadOnly mode when using anonymous volumes');
       return {
         ...common,
         type: 'volume',
         name: source,
-        driver: request.VolumeOptions?.DriverConfig?.Name ?? '',
+        driver: options.DriverConfig?.Name ?? '',
         mode: 'z',
-        copyUp: !request.VolumeOptions?.NoCopy,
+        copyUp: !options.NoCopy,
         subpath,
         anonymous: source === '',
-        volumeOptions: request.VolumeOptions?.DriverConfig?.Options ?? {},
-        volumeLabels: request.VolumeOptions?.Labels ?? {},
+        volumeOptions: options.DriverConfig?.Options ?? {},
+        volumeLabels: options.Labels ?? {},
       };
     }
     case 'tmpfs': {
-      if (request.BindOptions) throw fail('field BindOptions must not be specified');
-      if (request.VolumeOptions) throw fail('field VolumeOptions must not be specified');
+      refuse(request, ['BindOptions', 'VolumeOptions', 'ImageOptions', 'ClusterOptions'], fail);
       if (source !== '') throw fail('field Source must not be specified');
       return { ...common, type: 'tmpfs', options: tmpfsOptions(request, fail) };
     }
-    case 'image':
+    case 'image': {
+      refuse(request, ['BindOptions', 'VolumeOptions', 'TmpfsOptions', 'ClusterOptions'], fail);
+      if (source === '') throw fail('field Source must not be empty');
+      const subpath = request.ImageOptions?.Subpath ?? '';
+      if (!isLocal(subpath)) throw fail('subpath must be a relative path within the image');
+      return { ...common, type: 'image', source, subpath };
+    }
     case 'cluster':
-    case 'npipe':
-      throw fail(`mounts of type "${request.Type}" are not supported by this daemon`);
+      throw fail('cluster volumes are for services in cluster mode');
     default:
       throw fail('mount type unknown');
   }
 }
 
+type OptionField = 'BindOptions' | 'VolumeOptions' | 'TmpfsOptions' | 'ImageOptions' | 'ClusterOptions';
+
+function refuse(request: MountRequest, fields: readonly OptionField[], fail: (problem: string) => Error): void {
+  for (const field of fields) if (request[field] !== undefined) throw fail(`field ${field} must not be specified`);
+}
+
+/** How far a read-only bind reaches. @throws when the options contradict each other */
+function recursiveReadOnly(request: MountRequest, fail: (problem: string) => Error): MountPoint['recursiveReadOnly'] {
+  const { NonRecursive, ReadOnlyNonRecursive, ReadOnlyForceRecursive, Propagation } = request.BindOptions ?? {};
+  if (!ReadOnlyForceRecursive) return ReadOnlyNonRecursive ? 'never' : 'where-possible';
+  if (!request.ReadOnly) throw fail('BindOptions.ReadOnlyForceRecursive needs ReadOnly');
+  if (NonRecursive) throw fail('mount options conflict: NonRecursive and ReadOnlyForceRecursive');
+  if (ReadOnlyNonRecursive) throw fail('mount options conflict: ReadOnlyNonRecursive and ReadOnlyForceRecursive');
+  if (Propagation && Propagation !== 'rprivate')
+    throw fail('BindOptions.ReadOnlyForceRecursive needs the propagation rprivate');
+  return 'required';
+}
+
+/** A relative path that does not lead out; empty = everything. */
+const isLocal = (path: string): boolean => !isAbsolute(path) && !posix.normalize(path).split('/').includes('..');
+
 /** `--tmpfs /path[:options]`. */
 export function parseTmpfs(destination: string, options: string): PlannedMount {
   const problem = targetProblem(destination);
-  if (problem) throw invalidParameter(`invalid tmpfs mount: ${problem}`);
+  if (problem) throw invalidParameter(problem);
+  const list = options === '' ? [] : options.split(',');
+  for (const option of list) {
+    const [name = ''] = option.split('=', 1);
+    if (!(option.includes('=') ? TMPFS_VALUES : TMPFS_FLAGS).has(name))
+      throw invalidParameter(`Invalid tmpfs option "${option}" for ${destination}`);
+  }
   return {
     ...basis(),
     type: 'tmpfs',
     destination: cleanPath(destination),
-    options: options === '' ? [] : options.split(','),
+    options: list.filter((option) => option !== 'defaults'),
   };
 }
 
@@ -192,6 +229,7 @@ function tmpfsOptions(request: MountRequest, fail: (problem: string) => Error): 
   const given = request.TmpfsOptions;
   if (request.ReadOnly) options.push('ro');
   if (given?.Mode) options.push(`mode=${given.Mode.toString(8)}`);
+  if ((given?.SizeBytes ?? 0) < 0) throw fail('TmpfsOptions.SizeBytes must not be negative');
   if (given?.SizeBytes) options.push(`size=${given.SizeBytes}`);
   for (const option of given?.Options ?? []) {
     if (option.length < 1 || option.length > 2) throw fail('invalid option array length');

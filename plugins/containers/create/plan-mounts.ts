@@ -22,20 +22,22 @@ export async function planMounts(
   config: ContainerConfig,
   host: HostConfig,
   engine: Pick<Engine, 'index'>,
+  readOnlyRecursive = true,
 ): Promise<PlannedMount[]> {
   const byDestination = new Map<string, PlannedMount>();
   for (const spec of host.VolumesFrom ?? []) {
     const { container, readOnly } = parseVolumesFrom(spec);
     for (const mount of engine.index.get(container).record.mounts)
-      byDestination.set(mount.destination, {
-        ...mount,
-        readWrite: mount.readWrite && readOnly !== true,
-        copyUp: false,
-        anonymous: false,
-        mountId: newMountId(),
-        volumeOptions: {},
-        volumeLabels: {},
-      });
+      if (mount.type !== 'tmpfs')
+        byDestination.set(mount.destination, {
+          ...mount,
+          readWrite: mount.readWrite && readOnly !== true,
+          copyUp: false,
+          anonymous: false,
+          mountId: newMountId(),
+          volumeOptions: {},
+          volumeLabels: {},
+        });
   }
   const own = new Set<string>();
   const add = (mount: PlannedMount) => {
@@ -43,7 +45,10 @@ export async function planMounts(
     own.add(mount.destination);
     byDestination.set(mount.destination, mount);
   };
-  for (const spec of host.Binds ?? []) add(parseBind(spec, host.VolumeDriver));
+  for (const spec of host.Binds ?? []) {
+    const mount = parseBind(spec, host.VolumeDriver);
+    add(readOnlyRecursive ? mount : { ...mount, recursiveReadOnly: 'never' });
+  }
   for (const request of host.Mounts ?? []) add(await parseMount(request));
   for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) add(parseTmpfs(destination, options));
   for (const destination of Object.keys(config.Volumes ?? {})) {

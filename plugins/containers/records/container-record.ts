@@ -3,8 +3,8 @@ import type { ContainerState } from '../run/state';
 
 /** Where something is mounted in a container; `hostConfig` tells what was asked, this what it became. */
 export interface MountPoint {
-  readonly type: 'bind' | 'volume' | 'tmpfs';
-  /** Host path of a bind; of a volume, as far as its driver has told it; empty for the others. */
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image';
+  /** Host path of a bind; of a volume, as far as its driver has told it; an image's reference; empty for a tmpfs. */
   readonly source: string;
   /** Absolute, clean path in the container. */
   readonly destination: string;
@@ -19,7 +19,11 @@ export interface MountPoint {
   readonly recursive: boolean;
   /** Copy what the image has at the destination into an empty volume. */
   readonly copyUp: boolean;
-  /** Directory or file inside the volume; empty = its root. */
+  /** Whether a read-only mount is so with all that is mounted below it; absent = where the kernel can. */
+  readonly recursiveReadOnly?: 'never' | 'where-possible' | 'required';
+  /** `sha256:…` of a mounted image. Its files are a root file system of their own, named by `mountId`. */
+  readonly imageId?: string;
+  /** Directory or file inside the volume or image; empty = its root. */
   readonly subpath: string;
   /** Removed with the container by `rm -v`. */
   readonly anonymous: boolean;

@@ -3,7 +3,7 @@ import type { Engine } from '../engine';
 import type { MountPoint } from '../records/container-record';
 import type { Container } from './container';
 
-/** Mounts the volumes of a container. @returns mount id → host path */
+/** Mounts the volumes and images of a container. @returns mount id → host path */
 export async function mountVolumes(
   container: Container,
   engine: Engine,
@@ -12,6 +12,11 @@ export async function mountVolumes(
 ): Promise<Map<string, string>> {
   const paths = new Map<string, string>();
   for (const point of container.record.mounts) {
+    if (point.type === 'image') {
+      const rootFilesystem = await engine.images.openRootFilesystem(point.mountId);
+      undo.push(() => rootFilesystem.unmount());
+      paths.set(point.mountId, await rootFilesystem.mount());
+    }
     if (point.type !== 'volume') continue;
     undo.push(() => unmountVolume(container, point, engine));
     const path = await engine.volumes.mount(point.name, point.mountId, signal);

@@ -3,9 +3,9 @@ import { type Engine, publish } from '../engine';
 import { waitWhileMoving } from '../io/stream-end';
 import type { Container } from './container';
 import { unmountVolume } from './container-volumes';
-import { unmountSharedMemory } from './prepare-spec';
 import { removeLocked } from './remove-container';
 import { restartDelayMs } from './restart-policy';
+import { unmountSharedMemory } from './shared-memory';
 import { startLocked } from './start-container';
 import { nextState } from './state';
 
@@ -94,6 +94,7 @@ export async function releaseRun(container: Container, task: Task | undefined, e
     })(),
     ...container.record.mounts.map(async (point) => {
       if (point.type === 'volume') await unmountVolume(container, point, engine);
+      if (point.type === 'image') await (await engine.images.openRootFilesystem(point.mountId)).unmount();
     }),
   ]);
   for (const result of results)

@@ -58,6 +58,9 @@ export async function removeLocked(
     await engine.store.save(container.record, { durable: false });
     await Promise.all([
       engine.images.removeRootFilesystem(id),
+      ...mounts
+        .filter(({ type }) => type === 'image')
+        .map(({ mountId }) => engine.images.removeRootFilesystem(mountId)),
       engine.logs.remove(container.record.log.type, logInfo(container)),
       engine.networks.closeSandbox(id),
     ]);

@@ -38,7 +38,16 @@ export async function restoreContainers(engine: Engine): Promise<void> {
   for (const { container } of survivors)
     for (const { type, name, mountId } of container.record.mounts)
       if (type === 'volume') engine.volumes.adoptMount(name, mountId);
-  await engine.images.collectRootFilesystems(new Set(engine.index.all().map(({ id }) => id)));
+  await engine.images.collectRootFilesystems(
+    new Set(
+      engine.index
+        .all()
+        .flatMap(({ id, record }) => [
+          id,
+          ...record.mounts.filter(({ type }) => type === 'image').map(({ mountId }) => mountId),
+        ]),
+    ),
+  );
 
   await Promise.all(survivors.map((survivor) => adopt(survivor, engine)));
   await Promise.all(

@@ -14,8 +14,9 @@ import { mountVolumes } from './container-volumes';
 import { watchExit } from './exit-handler';
 import { startHealthMonitor } from './health-monitor';
 import { logInfo } from './log-info';
-import { mountSharedMemory, prepareSpec } from './prepare-spec';
+import { prepareSpec } from './prepare-spec';
 import { sandboxRequest } from './sandbox-request';
+import { mountSharedMemory } from './shared-memory';
 import { startFailure, taskError } from './start-error';
 import { isAlive } from './state';
 

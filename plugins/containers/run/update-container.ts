@@ -1,6 +1,7 @@
 import { conflict, EngineError, errorMessage, invalidParameter } from '@gantry/sdk';
 import type { HostConfig, UpdateRequest } from '../config/container-config';
-import { validateResources, validateRestartPolicy } from '../create/validate';
+import { validateRestartPolicy } from '../create/validate';
+import { adaptLimits } from '../create/validate-resources';
 import { type Engine, publish } from '../engine';
 import { resourceLimits } from '../spec/resources';
 import { isAlive } from './state';
@@ -20,8 +21,9 @@ export async function updateContainer(reference: string, request: UpdateRequest,
     if (state.status === 'removing' || state.status === 'dead')
       throw conflict(`Cannot update container ${container.id}: it is being removed`);
     try {
-      const updated = mergeLimits(record.hostConfig, request);
-      const warnings = validateResources(updated);
+      const { host: updated, warnings } = adaptLimits(mergeLimits(record.hostConfig, request), engine.host.limits, {
+        update: true,
+      });
       if (isAlive(state) && container.task)
         await container.task.update(resourceLimits(changedLimits(record.hostConfig, updated)));
       record.hostConfig = updated;

@@ -64,8 +64,20 @@ export async function requestedDevices(
   return out;
 }
 
-/** Every device of the host, for privileged containers. */
-export async function hostDevices(): Promise<Device[]> {
+/** Every device of the host, and those that were asked for under another path. */
+export async function privilegedDevices(
+  devices: HostConfig['Devices'],
+): Promise<{ devices: Device[]; rules: DeviceRule[] }> {
+  const renamed = devices.filter(
+    ({ PathOnHost, PathInContainer }) => PathInContainer && PathInContainer !== PathOnHost,
+  );
+  const asked = await requestedDevices(renamed);
+  const taken = new Set(asked.devices.map(({ path }) => path));
+  const all = (await hostDevices()).filter(({ path }) => !taken.has(path));
+  return { devices: [...all, ...asked.devices], rules: [] };
+}
+
+async function hostDevices(): Promise<Device[]> {
   const found = await walk('/dev', '/dev');
   return found.filter(({ path }) => path !== '/dev/console');
 }
@@ -77,7 +89,7 @@ export async function blockDevices(paths: Iterable<string>): Promise<Map<string,
     const info = await stat(path).catch((error: unknown) => {
       throw invalidParameter(`no such device: ${path}`, error);
     });
-    found.set(path, numbers(info.rdev));
+    found.set(path, deviceNumbers(info.rdev));
   }
   return found;
 }
@@ -118,7 +130,7 @@ async function deviceAt(host: string, inContainer: string): Promise<Device | und
   return {
     type: info.isBlockDevice() ? 'b' : 'c',
     path: inContainer,
-    ...numbers(info.rdev),
+    ...deviceNumbers(info.rdev),
     fileMode: info.mode & 0o7777,
     uid: info.uid,
     gid: info.gid,
@@ -126,6 +138,6 @@ async function deviceAt(host: string, inContainer: string): Promise<Device | und
 }
 
 /** @see makedev(3): the kernel's 32-bit form */
-function numbers(rdev: number): { major: number; minor: number } {
+export function deviceNumbers(rdev: number): { major: number; minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }

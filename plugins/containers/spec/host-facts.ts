@@ -2,6 +2,8 @@ import { access, readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ALL_CAPABILITIES } from './capabilities';
+import { type LimitSupport, lookUpLimits } from './limit-support';
+import { kernelAtLeast } from './seccomp';
 
 /** What this machine's kernel and file system offer; looked up once. */
 export interface HostFacts {
@@ -14,18 +16,20 @@ export interface HostFacts {
   readonly hasSeccomp: boolean;
   /** Path of docker-init or tini; undefined when the machine has none. */
   readonly initPath: string | undefined;
-  readonly swapAccounting: boolean;
+  readonly limits: LimitSupport;
+  /** Whether a mount can be made read-only with all that is mounted below it (Linux 5.12). */
+  readonly recursiveReadOnly: boolean;
 }
 
 const goArch: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: 'x86' };
 
 export async function lookUpHost(configuredInit: string | undefined): Promise<HostFacts> {
-  const [lastCapability, appArmor, status, unified, swap, initPath] = await Promise.all([
+  const unified = await exists('/sys/fs/cgroup/cgroup.controllers');
+  const [lastCapability, appArmor, status, limits, initPath] = await Promise.all([
     read('/proc/sys/kernel/cap_last_cap'),
     read('/sys/module/apparmor/parameters/enabled'),
     read('/proc/self/status'),
-    exists('/sys/fs/cgroup/cgroup.controllers'),
-    exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+    lookUpLimits('/sys/fs/cgroup', unified ? 2 : 1),
     findInit(configuredInit),
   ]);
   const last = Number.parseInt(lastCapability, 10);
@@ -40,7 +44,8 @@ export async function lookUpHost(configuredInit: string | undefined): Promise<Ho
     ),
     hasAppArmor: appArmor.startsWith('Y'),
     hasSeccomp: /^Seccomp:/m.test(status),
-    swapAccounting: swap || unified,
+    limits,
+    recursiveReadOnly: kernelAtLeast(release(), '5.12'),
     initPath,
   };
 }

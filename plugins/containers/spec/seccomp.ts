@@ -69,7 +69,8 @@ function applies(rule: SeccompRule, target: SeccompTarget): boolean {
   return true;
 }
 
-function kernelAtLeast(release: string, wanted: string): boolean {
+/** @param release `uname -r`. @param wanted `major.minor` */
+export function kernelAtLeast(release: string, wanted: string): boolean {
   const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
   const [wantedMajor = 0, wantedMinor = 0] = wanted.split('.').map(Number);
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);

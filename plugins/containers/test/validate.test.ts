@@ -1,7 +1,10 @@
 import type { DaemonSettings } from '@gantry/sdk';
 import { expect, test } from '@jest/globals';
+import { validateDeviceRequests } from '../cdi/device-requests';
 import { validateContainer } from '../create/validate';
+import { adaptLimits } from '../create/validate-resources';
 import { checkName, generateName } from '../records/names';
+import { allLimits } from '../spec/limit-support';
 import { config, hostConfig } from './documents';
 
 const settings = { cgroupDriver: 'cgroupfs' } as DaemonSettings;
@@ -29,12 +32,51 @@ test.each([
   [{ Ulimits: [{ Name: 'nofile', Soft: 5, Hard: 2 }] }, 'ulimit soft limit must be less than or equal to hard limit'],
   [{ PidMode: 'weird' }, 'invalid PID mode: weird'],
   [{ StorageOpt: { size: '1G' } }, '--storage-opt is supported only for'],
-  [
-    { DeviceRequests: [{ Driver: 'nvidia', Capabilities: [['gpu']] }] },
-    'could not select device driver "nvidia" with capabilities: [[gpu]]',
-  ],
+  [{ StorageOpt: { depth: '1' } }, 'Unknown option depth'],
+  [{ BlkioWeightDevice: [{ Path: '/dev/vda', Weight: 5 }] }, 'invalid weight for device /dev/vda'],
+  [{ KernelMemoryTCP: 1 }, 'kernel TCP memory limit is not supported'],
+  [{ CpuRealtimePeriod: 100, CpuRealtimeRuntime: 200 }, 'cpu real-time runtime cannot be higher than'],
+  [{ CpusetMems: '7' }, 'Requested memory nodes are not available - requested 7, available: 0'],
+  [{ IOMaximumIOps: 1 }, 'linux does not support configuration of maximum IOPs'],
+  [{ ExtraHosts: ['db'] }, 'bad format for add-host: "db"'],
+  [{ ExtraHosts: ['db:nowhere'] }, 'invalid IP address in add-host: "nowhere"'],
+  [{ Dns: ['dns.example'] }, 'IP address is not correctly formatted: dns.example'],
+  [{ Links: ['a:b:c'] }, 'bad format for links: a:b:c'],
+  [{ Annotations: { '': 'x' } }, 'the empty string is not permitted as an annotation key'],
+  [{ MaskedPaths: ['proc'] }, "MaskedPaths: 'proc' is not an absolute path"],
+  [{ SecurityOpt: ['apparmor=mine'] }, 'this kernel has no AppArmor'],
+  [{ SecurityOpt: ['label=user:me'] }, 'SELinux labels are not supported'],
+  [{ SecurityOpt: ['credentialspec=file://x'] }, 'invalid --security-opt 2: "credentialspec=file://x"'],
+  [{ SecurityOpt: ['nonsense'] }, 'invalid --security-opt 1: "nonsense"'],
 ])('the host configuration %j is refused', (given, message) => {
-  expect(() => validateContainer(config(), hostConfig(given), settings)).toThrow(message);
+  const check = () => {
+    validateContainer(config(), hostConfig(given), settings);
+    adaptLimits(hostConfig(given));
+  };
+  expect(check).toThrow(message);
+});
+
+test.each([
+  [{ Driver: 'nvidia', Capabilities: [['gpu']] }, 'could not select device driver "nvidia" with capabilities: [[gpu]]'],
+  [{ Driver: 'cdi' }, 'the cdi driver needs DeviceIDs'],
+  [{ Driver: 'cdi', DeviceIDs: ['gpu0'] }, 'invalid CDI device name "gpu0"'],
+  [{ Driver: 'cdi', DeviceIDs: ['a.b/c=d'], Count: 1 }, 'Count cannot be used with the cdi driver'],
+])('the device request %j is refused', async (request, message) => {
+  const { DeviceRequests } = hostConfig({ DeviceRequests: [request] });
+  await expect(validateDeviceRequests(DeviceRequests ?? [], ['/nowhere/cdi'])).rejects.toThrow(message);
+});
+
+test('a limit that this kernel cannot keep is taken out, and the client is told', () => {
+  const lacking = { ...allLimits, swap: false, blkioWeight: false, oomKillDisable: false, memorySwappiness: false };
+  const asked = { Memory: 64 * MIB, BlkioWeight: 300, OomKillDisable: true, MemorySwappiness: 10 };
+  const { host, warnings } = adaptLimits(hostConfig(asked), lacking);
+  expect(host).toMatchObject({ MemorySwap: -1, BlkioWeight: 0, OomKillDisable: null, MemorySwappiness: null });
+  expect(warnings).toEqual([
+    expect.stringContaining('Memory limited without swap'),
+    expect.stringContaining('Memory swappiness discarded'),
+    expect.stringContaining('OomKillDisable discarded'),
+    expect.stringContaining('Weight discarded'),
+  ]);
 });
 
 test.each([

@@ -1,0 +1,124 @@
+import { constants } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
+import { invalidParameter, type OciMount, type SandboxState, systemError } from '@gantry/sdk';
+import type { Engine } from '../engine';
+import type { ContainerRecord, MountPoint } from '../records/container-record';
+import { pathInRoot } from '../spec/path-in-root';
+import { kernelAtLeast } from '../spec/seccomp';
+
+/** What a user asked to be mounted, and the files of the sandbox; sources that may be made are made. */
+export async function userMounts(
+  record: ContainerRecord,
+  volumePaths: ReadonlyMap<string, string>,
+  files: SandboxState | undefined,
+  engine: Engine,
+): Promise<OciMount[]> {
+  const recursive = await canBeReadOnlyBelow(record, engine);
+  const mounts = await Promise.all(record.mounts.map((point) => userMount(point, volumePaths, recursive)));
+  const taken = new Set(mounts.map(({ destination }) => destination));
+  const sandboxFiles: [string, string | undefined][] = [
+    ['/etc/resolv.conf', files?.resolvConfPath],
+    ['/etc/hostname', files?.hostnamePath],
+    ['/etc/hosts', files?.hostsPath],
+  ];
+  for (const [destination, source] of sandboxFiles)
+    if (source && !taken.has(destination))
+      mounts.push({
+        destination,
+        type: 'bind',
+        source,
+        options: ['rbind', 'rprivate', ...(record.hostConfig.ReadonlyRootfs ? ['ro'] : [])],
+      });
+  return mounts;
+}
+
+async function userMount(
+  point: MountPoint,
+  volumePaths: ReadonlyMap<string, string>,
+  recursiveReadOnly: boolean,
+): Promise<OciMount> {
+  const { destination } = point;
+  const access = accessOf(point, recursiveReadOnly);
+  switch (point.type) {
+    case 'tmpfs':
+      return { destination, type: 'tmpfs', source: 'tmpfs', options: tmpfsOptions(point.options ?? []) };
+    case 'volume':
+    case 'image': {
+      const base = volumePaths.get(point.mountId);
+      if (base === undefined) throw systemError(`${point.type} ${point.name || point.source} is not mounted`);
+      const source = point.subpath === '' ? base : await subpathOf(base, point);
+      return { destination, type: 'bind', source, options: ['rbind', ...access] };
+    }
+    case 'bind':
+      await ensureBindSource(point);
+      return {
+        destination,
+        type: 'bind',
+        source: point.source,
+        options: [point.recursive ? 'rbind' : 'bind', ...access, ...(point.propagation ? [point.propagation] : [])],
+      };
+  }
+}
+
+/** A runtime that does not know `rro` still does `ro`. */
+function accessOf(point: MountPoint, recursiveReadOnly: boolean): string[] {
+  if (point.readWrite) return [];
+  if (point.recursiveReadOnly === 'required' && !recursiveReadOnly)
+    throw invalidParameter(
+      `mount ${point.destination} cannot be made recursively read-only: it needs Linux 5.12 or newer, and runc 1.1 or crun 1.4 or newer`,
+    );
+  const below = recursiveReadOnly && point.recursiveReadOnly !== 'never' && point.recursive;
+  return below ? ['ro', 'rro'] : ['ro'];
+}
+
+/** Whether kernel and OCI runtime know mounts that are read-only with everything below them. */
+async function canBeReadOnlyBelow(record: ContainerRecord, engine: Engine): Promise<boolean> {
+  if (!engine.host.recursiveReadOnly || record.mounts.every(({ readWrite }) => readWrite)) return false;
+  const { name, version } = (await engine.runtimes
+    .get(record.hostConfig.Runtime)
+    ?.version()
+    .catch(() => undefined)) ?? { name: '', version: '' };
+  const needed = { runc: '1.1', crun: '1.4' }[name];
+  return needed !== undefined && kernelAtLeast(version, needed);
+}
+
+async function subpathOf(base: string, point: MountPoint): Promise<string> {
+  const path = await pathInRoot(base, point.subpath);
+  await stat(path).catch((error: unknown) => {
+    throw systemError(`cannot access path ${path}: lstat ${path}: no such file or directory`, error);
+  });
+  return path;
+}
+
+async function ensureBindSource(point: MountPoint): Promise<void> {
+  try {
+    await access(point.source, constants.F_OK);
+  } catch (error) {
+    if (!point.createSource)
+      throw invalidParameter(
+        `invalid mount config for type "bind": bind source path does not exist: ${point.source}`,
+        error,
+      );
+    try {
+      await mkdir(point.source, { recursive: true, mode: 0o755 });
+    } catch (cause) {
+      throw systemError(`error while creating mount source path '${point.source}': ${(cause as Error).message}`, cause);
+    }
+  }
+}
+
+function tmpfsOptions(asked: readonly string[]): string[] {
+  const opposites: Record<string, string> = { exec: 'noexec', suid: 'nosuid', dev: 'nodev' };
+  const lifted = asked.map((option) => opposites[option]);
+  return [
+    ...['noexec', 'nosuid', 'nodev'].filter((option) => !lifted.includes(option) && !asked.includes(option)),
+    ...asked,
+  ];
+}
+
+/** What the container's root must be for the propagation of its mounts; empty = the default. */
+export function propagationOf(mounts: readonly MountPoint[]): string {
+  const used = mounts.map(({ propagation }) => propagation);
+  if (used.some((mode) => mode === 'shared' || mode === 'rshared')) return 'shared';
+  return used.some((mode) => mode === 'slave' || mode === 'rslave') ? 'rslave' : '';
+}
