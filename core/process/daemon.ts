@@ -44,13 +44,11 @@ export class Daemon {
   async start(): Promise<void> {
     const { configuration, plugins, api, authorization, log } = this.deps;
     const startedAt = performance.now();
+    // Numbers and times of events go on from the last run; whoever connects asks for what comes after a number.
+    await this.deps.events.open(eventDirectory(configuration.values['data-root']));
     // The sockets open first: whoever connects while plugins are loaded waits for them instead of being refused.
     for (const address of listenAddresses(configuration)) await api.listen(address);
-    // Numbers and times of events go on from the last run.
-    const [plan] = await Promise.all([
-      planConfigured(this.deps),
-      this.deps.events.open(eventDirectory(configuration.values['data-root'])),
-    ]);
+    const plan = await planConfigured(this.deps);
     try {
       await Promise.all([plugins.start(plan), this.reachSockets(plan.sockets)]);
       await plugins.ready();
