@@ -109,7 +109,8 @@ export class LogEntryDecoder {
   }
 }
 
-function decodeLogEntry(body: Buffer): WireLogEntry {
+/** The entry of one frame, without its length. @throws invalid-parameter for what is no entry */
+export function decodeLogEntry(body: Buffer): WireLogEntry {
   const fields = readFields(body);
   const metadata = fields.get(5);
   const inner = Buffer.isBuffer(metadata) ? readFields(metadata) : undefined;

@@ -3,6 +3,7 @@ export const bundledPlugins: readonly string[] = [
   'containers',
   'images',
   'log-json-file',
+  'log-local',
   'logs',
   'network-bridge',
   'network-host',

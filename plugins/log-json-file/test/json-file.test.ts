@@ -132,81 +132,6 @@ test('the log and its rotated files are made with dockerd’s mode and removed t
   expect(await readdir(directory)).toEqual([]);
 });
 
-describe.each<Record<string, string>>([{}, { compress: 'true' }])('with rotation %j', (more) => {
-  const options: Record<string, string> = { 'max-size': '2k', 'max-file': '4', ...more };
-
-  test('reading goes through all files, from the end as well', async () => {
-    const writer = await driver.open(info(options));
-    const all: string[] = [];
-    for (let i = 0; i < 90; i += 3) {
-      const three = [`line ${i}\n`, `line ${i + 1}\n`, `line ${i + 2}\n`];
-      all.push(...three);
-      await writer.write(batch(three.join('')));
-    }
-    await writer.close();
-    const names = await readdir(directory);
-    expect(names).toHaveLength(4);
-    if (more.compress) expect(names).toEqual(expect.arrayContaining(['c-json.log.1.gz', 'c-json.log.3.gz']));
-    const kept = await lines();
-    expect(kept.length).toBeGreaterThan(70);
-    expect(kept).toEqual(all.slice(-kept.length));
-    for (const tail of [0, 1, 5, 40, kept.length, 1000])
-      expect(await lines({ tail })).toEqual(kept.slice(-tail || 999));
-  });
-
-  test('following misses and repeats no line across rotations', async () => {
-    const writer = await driver.open(info({ ...options, 'max-file': '50' }));
-    await writer.write(batch('line 0\n'));
-    const seen: string[] = [];
-    const reading = (async () => {
-      for await (const some of driver.read!(info(), { follow: true }, never))
-        seen.push(...some.map(({ line }) => line.toString()));
-    })();
-    for (let i = 1; i < 1000; i++) {
-      await writer.write(batch(`line ${i}\n`));
-      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    const open = (await readdir('/proc/self/fd')).length;
-    await writer.close();
-    await reading;
-    expect(open - (await readdir('/proc/self/fd')).length).toBeLessThan(6);
-    expect(seen).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}\n`));
-  });
-});
-
-test('with one file the log starts anew when it is full', async () => {
-  const writer = await driver.open(info({ 'max-size': '1k' }));
-  for (let i = 0; i < 100; i++) await writer.write(batch(`line ${i}\n`));
-  await writer.close();
-  expect(await readdir(directory)).toEqual(['c-json.log']);
-  const kept = await lines();
-  expect(kept.at(-1)).toBe('line 99\n');
-  expect(kept.length).toBeLessThan(30);
-});
-
-test('since and until choose by time, tail by count before that', async () => {
-  const writer = await driver.open(info());
-  for (let i = 0n; i < 10n; i++) await writer.write(batch(`line ${i}\n`, 'stdout', timeNs + i));
-  await writer.close();
-  expect(await lines({ sinceNs: timeNs + 8n })).toEqual(['line 8\n', 'line 9\n']);
-  expect(await lines({ untilNs: timeNs + 1n })).toEqual(['line 0\n', 'line 1\n']);
-  expect(await lines({ tail: 3, untilNs: timeNs + 8n })).toEqual(['line 7\n', 'line 8\n']);
-});
-
-test('following ends when the reader leaves, when its time is over and when nobody writes', async () => {
-  const writer = await driver.open(info());
-  await writer.write(batch('x\n'));
-  await writer.flush();
-  const leave = new AbortController();
-  const left = driver.read!(info(), { follow: true }, leave.signal)[Symbol.asyncIterator]();
-  await left.next();
-  setTimeout(() => leave.abort(), 20);
-  expect((await left.next()).done).toBe(true);
-  expect(await lines({ follow: true, untilNs: BigInt(Date.now() + 50) * 1_000_000n })).toEqual(['x\n']);
-  await writer.close();
-  expect(await lines({ follow: true })).toEqual(['x\n']);
-});
-
 test('a line broken by a crash is cut off, and one in the middle is skipped', async () => {
   await written('one\n');
   await appendFile(info().logPath, '{"log":"bro\n');
@@ -234,35 +159,6 @@ test('lines that others wrote in their own way are read as well', async () => {
     { source: 'stdout', timeNs, line: Buffer.from('say "hi"') },
     { source: 'stdout', timeNs, line: Buffer.from('\té\n') },
   ]);
-});
-
-test('what was written a moment ago is read, also while more comes all the time', async () => {
-  const writer = await driver.open(info());
-  let more = true;
-  const noise = (async () => {
-    for (let i = 0; more; i++) {
-      await writer.write(batch(`noise ${i}\n`));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  })();
-  for (let i = 0; i < 20; i++) {
-    void writer.write(batch(`mark ${i}\n`));
-    expect(await lines()).toContain(`mark ${i}\n`);
-    expect(await lines({ tail: 2 })).toHaveLength(2);
-  }
-  more = false;
-  await noise;
-  await writer.close();
-});
-
-test('writing waits when files do not turn over as fast as output comes', async () => {
-  const writer = await driver.open(info({ 'max-size': '1m', 'max-file': '9' }));
-  const big = Buffer.from(`${'x'.repeat(99)}\n`.repeat(6000));
-  const waits = [1, 2, 3, 4].map(() => writer.write({ source: 'stdout', timeNs, data: big }));
-  expect(waits.at(-1)).toBeInstanceOf(Promise);
-  await Promise.all(waits);
-  await writer.close();
-  expect(await readEntries()).toHaveLength(24000);
 });
 
 test('small output is in the file when write returns, so that a killed daemon has not lost it', async () => {

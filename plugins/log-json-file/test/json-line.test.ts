@@ -1,4 +1,4 @@
-import { encodeLines } from '../write/json-line';
+import { encodeLines } from '../json-line';
 
 const time = '2024-01-02T03:04:05Z';
 

@@ -58,7 +58,7 @@ export async function repairRotation(logPath: string): Promise<void> {
 }
 
 /** Removes the log and all its rotated files. */
-export async function removeFiles(logPath: string): Promise<void> {
+export async function removeLogFiles(logPath: string): Promise<void> {
   try {
     await repairRotation(logPath);
     for (const { path } of await rotatedFiles(logPath)) await rm(path, { force: true });

@@ -3,9 +3,12 @@ const BUFFER_BYTES = 256 * 1024;
 /** Kept for the next log that is busy. New memory costs more than filling it. */
 const MAX_SPARE = 8;
 
+/** `latin1` means that the text is ASCII, which is quicker to write. */
+export type TextEncoding = 'latin1' | 'utf8';
+
 const spare: Buffer[] = [];
 
-/** Text on its way into a file, in large pieces. The memory is shared by all logs and goes back after the write. */
+/** Text and bytes on their way into a file, in large pieces. The memory is shared by all logs and goes back after the write. */
 export class WriteBuffers {
   private filled: { readonly memory: Buffer; used: number }[] = [];
   bytes = 0;
@@ -15,14 +18,15 @@ export class WriteBuffers {
   }
 
   /** @returns the bytes it takes */
-  add(text: string, encoding: 'latin1' | 'utf8'): number {
-    const length = encoding === 'latin1' ? text.length : Buffer.byteLength(text);
+  add(data: string | Buffer, encoding: TextEncoding): number {
+    const length = byteLength(data, encoding);
     let last = this.filled.at(-1);
     if (last === undefined || last.memory.length - last.used < length) {
       last = { memory: takeMemory(length), used: 0 };
       this.filled.push(last);
     }
-    last.memory.write(text, last.used, encoding);
+    if (typeof data === 'string') last.memory.write(data, last.used, encoding);
+    else data.copy(last.memory, last.used);
     last.used += length;
     this.bytes += length;
     return length;
@@ -44,4 +48,9 @@ export class WriteBuffers {
 function takeMemory(atLeast: number): Buffer {
   if (atLeast > BUFFER_BYTES) return Buffer.allocUnsafeSlow(atLeast);
   return spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+}
+
+/** Bytes that it takes in a file. */
+export function byteLength(data: string | Buffer, encoding: TextEncoding): number {
+  return typeof data === 'string' && encoding === 'utf8' ? Buffer.byteLength(data) : data.length;
 }

@@ -1,4 +1,5 @@
-import { invalidParameter, type LogInfo } from '@gantry/sdk';
+import type { LogInfo } from '../contracts/log-driver';
+import { invalidParameter } from '../errors';
 
 const SHORT_ID = 12;
 

@@ -1,5 +1,5 @@
 import type { LogEntry, LogSource } from '@gantry/sdk';
-import { parseTime } from '../log-time';
+import { parseTime } from '@gantry/sdk/log-drivers';
 
 const HEAD = '{"log":"';
 const STREAM = '","stream":"std';

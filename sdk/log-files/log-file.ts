@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
+import type { LogFormat } from './log-format';
 
-const NEWLINE = 10;
 const BLOCK_BYTES = 512 * 1024;
 /** What is written while we wait comes in small pieces. */
 const FOLLOW_BYTES = 64 * 1024;
@@ -19,24 +19,28 @@ export class LogFile {
   private constructor(
     private readonly handle: FileHandle,
     readonly compressed: boolean,
+    private readonly format: LogFormat,
     /** What is written after the file was opened is not read, so that a reader of a busy log comes to an end. */
     private end: number,
   ) {}
 
   /** @returns undefined when there is no such file */
-  static async open(path: string, compressed: boolean): Promise<LogFile | undefined> {
+  static async open(path: string, compressed: boolean, format: LogFormat): Promise<LogFile | undefined> {
     try {
       const handle = await open(path, 'r');
-      return new LogFile(handle, compressed, (await handle.stat()).size);
+      return new LogFile(handle, compressed, format, (await handle.stat()).size);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
   }
 
-  /** Skips so much that at most the last `lines` lines are left. Returns how many are. */
-  async skipToLast(lines: number): Promise<number> {
-    return this.compressed ? this.skipCompressed(lines) : this.skipPlain(lines);
+  /** Skips so much that at most the last `records` are left. Returns how many are. */
+  async skipToLast(records: number): Promise<number> {
+    if (this.compressed) return this.skipCompressed(records);
+    const { start, found } = await this.format.findLast(this.handle, this.end, records);
+    this.position = start;
+    return found;
   }
 
   /** From now on whatever is written is read as well. */
@@ -45,7 +49,7 @@ export class LogFile {
     this.end = Number.POSITIVE_INFINITY;
   }
 
-  /** The whole lines from here to the end, in blocks that are the caller's. A last unfinished line stays. */
+  /** The whole records from here to the end, in blocks that are the caller's. A last unfinished one stays. */
   async *blocks(): AsyncGenerator<{ readonly data: Buffer; readonly end: number }> {
     if (this.compressed) yield* this.compressedBlocks();
     else for (let block = await this.nextBlock(); block !== undefined; block = await this.nextBlock()) yield block;
@@ -84,60 +88,29 @@ export class LogFile {
   }
 
   private cut(data: Buffer): { data: Buffer; end: number } | undefined {
-    const end = data.lastIndexOf(NEWLINE) + 1;
+    const end = this.format.wholeEnd(data);
     this.rest = end === data.length ? NOTHING : Buffer.from(data.subarray(end));
     return end === 0 ? undefined : { data, end };
   }
 
-  private async skipPlain(lines: number): Promise<number> {
-    let found = 0;
-    let { end } = this;
-    const block = Buffer.allocUnsafe(BLOCK_BYTES);
-    while (end > 0) {
-      const start = Math.max(0, end - BLOCK_BYTES);
-      const { bytesRead } = await this.handle.read(block, 0, end - start, start);
-      const data = block.subarray(0, bytesRead);
-      for (let at = data.lastIndexOf(NEWLINE); at >= 0; at = at === 0 ? -1 : data.lastIndexOf(NEWLINE, at - 1)) {
-        // The newline before the first wanted line; what follows the very last newline is no line yet.
-        if (found === lines) {
-          this.position = start + at + 1;
-          return found;
-        }
-        found++;
-      }
-      end = start;
-    }
-    this.position = 0;
-    return found;
-  }
-
-  private async skipCompressed(lines: number): Promise<number> {
+  private async skipCompressed(records: number): Promise<number> {
     let total = 0;
-    for await (const { data, end } of this.compressedBlocks()) total += countLines(data, end);
+    for await (const { data, end } of this.compressedBlocks()) total += this.format.count(data, end);
     this.rest = NOTHING;
-    let surplus = total - lines;
+    let surplus = total - records;
     if (surplus <= 0) return total;
     let offset = 0;
     for await (const { data, end } of this.compressedBlocks()) {
-      const inBlock = countLines(data, end);
-      if (inBlock <= surplus) {
-        surplus -= inBlock;
-        offset += end;
-        continue;
+      const inBlock = this.format.count(data, end);
+      if (inBlock > surplus) {
+        offset += this.format.startOf(data, surplus);
+        break;
       }
-      let at = -1;
-      for (; surplus > 0; surplus--) at = data.indexOf(NEWLINE, at + 1);
-      offset += at + 1;
-      break;
+      surplus -= inBlock;
+      offset += end;
     }
     this.rest = NOTHING;
     this.position = offset;
-    return lines;
+    return records;
   }
-}
-
-function countLines(data: Buffer, end: number): number {
-  let count = 0;
-  for (let at = data.indexOf(NEWLINE); at >= 0 && at < end; at = data.indexOf(NEWLINE, at + 1)) count++;
-  return count;
 }

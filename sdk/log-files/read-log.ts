@@ -1,27 +1,29 @@
-import type { LogEntry, LogReadOptions } from '@gantry/sdk';
-import { rotatedFiles } from '../write/rotated-files';
-import type { RotatingLog } from '../write/rotating-log';
-import { scanLines } from './line-scanner';
+import type { LogEntry, LogReadOptions } from '../contracts/log-driver';
 import { LogFile } from './log-file';
+import type { LogFormat } from './log-format';
+import { rotatedFiles } from './rotated-files';
+import type { RotatingLog } from './rotating-log';
 
 /**
  * Reads a log through all its files, oldest entries first.
  *
+ * @param logPath the file being written; rotated ones stand beside it
  * @param live the log's writer, when there is one: only then can there be more to follow
  */
 export async function* readLog(
   logPath: string,
   live: RotatingLog | undefined,
+  format: LogFormat,
   options: LogReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogEntry[]> {
   await live?.flush();
-  const { files, generation } = await openFiles(logPath, live);
+  const { files, generation } = await openFiles(logPath, live, format);
   try {
     const first = options.tail === undefined ? 0 : await skipForTail(files, options.tail);
     for (const [index, file] of files.entries()) {
       if (index < first) continue;
-      for await (const entries of filtered(file, options)) {
+      for await (const entries of filtered(file, format, options)) {
         if (signal.aborted) return;
         if (entries.length > 0) yield entries;
         if (entries.isOver) return;
@@ -29,21 +31,21 @@ export async function* readLog(
     }
     const last = files.at(-1);
     if (!options.follow || live === undefined || last === undefined) return;
-    yield* follow(last, generation, live, options, signal, (file) => files.push(file));
+    yield* follow(last, generation, live, format, options, signal, (file) => files.push(file));
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }
 }
 
 /** Opens every file there is, so that a rotation cannot take any away. */
-async function openFiles(logPath: string, live: RotatingLog | undefined) {
+async function openFiles(logPath: string, live: RotatingLog | undefined, format: LogFormat) {
   const openAll = async () => {
     const files: LogFile[] = [];
     for (const { path, compressed } of await rotatedFiles(logPath).catch(() => [])) {
-      const file = await LogFile.open(path, compressed);
+      const file = await LogFile.open(path, compressed, format);
       if (file !== undefined) files.push(file);
     }
-    const current = await LogFile.open(logPath, false);
+    const current = await LogFile.open(logPath, false, format);
     if (current !== undefined) files.push(current);
     return { files, generation: live?.generation ?? 0 };
   };
@@ -65,9 +67,13 @@ const TIMER_EARLY_MS = 5;
 
 type Entries = readonly LogEntry[] & { readonly isOver?: boolean };
 
-async function* filtered(file: LogFile, { sinceNs, untilNs }: LogReadOptions): AsyncGenerator<Entries> {
+async function* filtered(
+  file: LogFile,
+  format: LogFormat,
+  { sinceNs, untilNs }: LogReadOptions,
+): AsyncGenerator<Entries> {
   for await (const { data, end } of file.blocks()) {
-    const all = scanLines(data, end);
+    const all = format.decode(data, end);
     if (sinceNs === undefined && untilNs === undefined) {
       yield all;
       continue;
@@ -83,6 +89,7 @@ async function* follow(
   start: LogFile,
   startGeneration: number,
   live: RotatingLog,
+  format: LogFormat,
   options: LogReadOptions,
   signal: AbortSignal,
   opened: (file: LogFile) => void,
@@ -110,7 +117,7 @@ async function* follow(
       const isComplete = live.generation > generation;
       const isClosed = live.closed;
       if (file !== undefined) {
-        for await (const entries of filtered(file, options)) {
+        for await (const entries of filtered(file, format, options)) {
           if (entries.length > 0) yield entries;
           if (entries.isOver || signal.aborted) return;
         }
@@ -118,7 +125,7 @@ async function* follow(
       if (isComplete) {
         generation++;
         await file?.close();
-        file = await live.withStableFiles(() => openGeneration(live, generation));
+        file = await live.withStableFiles(() => openGeneration(live, generation, format));
         if (file === undefined) continue;
         file.readOn();
         opened(file);
@@ -138,9 +145,9 @@ async function* follow(
 }
 
 /** Undefined when it was rotated away before we came to it. */
-async function openGeneration(live: RotatingLog, generation: number): Promise<LogFile | undefined> {
+async function openGeneration(live: RotatingLog, generation: number, format: LogFormat): Promise<LogFile | undefined> {
   const age = live.generation - generation;
-  if (age === 0) return LogFile.open(live.path, false);
+  if (age === 0) return LogFile.open(live.path, false, format);
   const rotated = (await rotatedFiles(live.path)).find(({ number }) => number === age);
-  return rotated && LogFile.open(rotated.path, rotated.compressed);
+  return rotated && LogFile.open(rotated.path, rotated.compressed, format);
 }

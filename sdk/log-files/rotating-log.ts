@@ -1,12 +1,12 @@
 import { ftruncateSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { errorMessage, KeyedLock, type Logger } from '@gantry/sdk';
-import type { JsonFileOptions } from '../options';
+import type { Logger } from '../contracts/logger';
+import { errorMessage } from '../errors';
+import { KeyedLock } from '../lifecycle';
+import type { LogFormat } from './log-format';
 import { compressFile, repairRotation, shiftFiles, swapForCompressed } from './rotated-files';
-import { WriteBuffers } from './write-buffers';
+import { byteLength, type TextEncoding, WriteBuffers } from './write-buffers';
 
-const NEWLINE = 10;
-const BLOCK_BYTES = 64 * 1024;
 /** More than this behind the write that is under way, and the container waits. */
 const MAX_WAITING_BYTES = 512 * 1024;
 /** As dockerd makes it. */
@@ -16,6 +16,16 @@ const REPORT_MS = 10_000;
 const SLOW_WRITE_MS = 4;
 /** After a slow write nothing is written at once for this long. */
 const SLOW_DISK_MS = 1_000;
+
+/** When a new file is begun, and what becomes of the old ones. */
+export interface RotationOptions {
+  /** Bytes after which a new file is begun; undefined = never. */
+  readonly maxBytes?: number;
+  /** Files kept, the one being written included. */
+  readonly maxFiles: number;
+  /** Old files are packed with gzip. */
+  readonly compress: boolean;
+}
 
 /** A log file that is being written. One write is under way at a time; what arrives meanwhile goes in the next. */
 export class RotatingLog {
@@ -37,27 +47,32 @@ export class RotatingLog {
 
   private constructor(
     readonly path: string,
-    private readonly options: JsonFileOptions,
+    private readonly options: RotationOptions,
+    private readonly format: LogFormat,
     private file: FileHandle,
     private size: number,
     private readonly log: Logger,
   ) {}
 
-  static async open(path: string, options: JsonFileOptions, log: Logger): Promise<RotatingLog> {
+  /** Opens or makes the log, and cuts off what a crash left at its end. The caller closes it. */
+  static async open(path: string, options: RotationOptions, format: LogFormat, log: Logger): Promise<RotatingLog> {
     const file = await open(path, 'a+', FILE_MODE);
     try {
       await repairRotation(path);
-      return new RotatingLog(path, options, file, await dropBrokenEnd(file), log);
+      const found = (await file.stat()).size;
+      const size = await format.intactEnd(file, found);
+      if (size < found) await file.truncate(size);
+      return new RotatingLog(path, options, format, file, size, log);
     } catch (error) {
       await file.close();
       throw error;
     }
   }
 
-  /** Takes whole lines of the file. Ask `room` before adding much more. */
-  add(text: string, encoding: 'latin1' | 'utf8'): void {
-    if (this.writing === undefined && this.writeAtOnce(text, encoding)) return;
-    this.addedBytes += this.waiting.add(text, encoding);
+  /** Takes whole records, and has copied them when it returns. Ask `room` before adding much more. */
+  add(data: string | Buffer, encoding: TextEncoding = 'utf8'): void {
+    if (this.writing === undefined && this.writeAtOnce(data, encoding)) return;
+    this.addedBytes += this.waiting.add(data, encoding);
     this.writing ??= this.run();
   }
 
@@ -65,15 +80,17 @@ export class RotatingLog {
    * Output that was read and not yet written dies with the daemon. So it goes into the page cache in the same
    * turn of the loop, unless the file is full, the disk is slow, or earlier output is still on its way.
    */
-  private writeAtOnce(text: string, encoding: 'latin1' | 'utf8'): boolean {
-    const bytes = encoding === 'latin1' ? text.length : Buffer.byteLength(text);
+  private writeAtOnce(data: string | Buffer, encoding: TextEncoding): boolean {
+    const bytes = byteLength(data, encoding);
     const { maxBytes } = this.options;
     if (maxBytes !== undefined && this.size + bytes > maxBytes) return false;
     const before = performance.now();
     if (before < this.slowUntil) return false;
     try {
-      if (writeSync(this.file.fd, text, null, encoding) < bytes) {
-        ftruncateSync(this.file.fd, this.size);
+      const { fd } = this.file;
+      const written = typeof data === 'string' ? writeSync(fd, data, null, encoding) : writeSync(fd, data);
+      if (written < bytes) {
+        ftruncateSync(fd, this.size);
         return false;
       }
     } catch {
@@ -162,8 +179,7 @@ export class RotatingLog {
     let data = batch.length === 1 ? batch[0]! : Buffer.concat(batch);
     while (data.length > 0) {
       if (this.size >= maxBytes) await this.rotate();
-      const newline = data.indexOf(NEWLINE, Math.max(0, maxBytes - this.size - 1));
-      const end = newline < 0 ? data.length : newline + 1;
+      const end = this.format.endAfter(data, maxBytes - this.size);
       await this.write([data.subarray(0, end)], end);
       data = data.subarray(end);
     }
@@ -199,7 +215,7 @@ export class RotatingLog {
     }
   }
 
-  /** What was lost is lost, but half of a line must not spoil the next. */
+  /** What was lost is lost, but half of a record must not spoil the next. */
   private async recover(error: unknown): Promise<void> {
     this.report('writing a log file failed, output is lost', error);
     try {
@@ -219,23 +235,4 @@ export class RotatingLog {
     this.reportedAt = now;
     this.log.error(message, { path: this.path, error: errorMessage(error) });
   }
-}
-
-/** Cuts off a last line that a crash left unfinished. Returns the size. */
-async function dropBrokenEnd(file: FileHandle): Promise<number> {
-  const { size } = await file.stat();
-  let end = size;
-  while (end > 0) {
-    const start = Math.max(0, end - BLOCK_BYTES);
-    const block = Buffer.alloc(end - start);
-    await file.read(block, 0, block.length, start);
-    const newline = block.lastIndexOf(NEWLINE);
-    if (newline >= 0) {
-      end = start + newline + 1;
-      break;
-    }
-    end = start;
-  }
-  if (end < size) await file.truncate(end);
-  return end;
 }

@@ -1,0 +1,5 @@
+export * from './log-attributes';
+export * from './log-messages';
+export * from './log-time';
+export * from './option-values';
+export * from './tag-template';
