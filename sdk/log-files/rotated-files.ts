@@ -42,6 +42,7 @@ export async function compressFile(path: string): Promise<void> {
   await pipeline(createReadStream(path), createGzip(), createWriteStream(`${path}.gz${UNFINISHED}`, { mode: 0o640 }));
 }
 
+/** Puts the compressed twin in the place of the file. Repeatable. */
 export async function swapForCompressed(path: string): Promise<void> {
   await rename(`${path}.gz${UNFINISHED}`, `${path}.gz`);
   await rm(path, { force: true });
