@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { errorMessage, type Logger } from '@gantry/sdk';
 import type { ApiServer } from '../api/api-server';
+import { forgetActivation } from '../api/listeners/activated-sockets';
 import type { AuthorizationChain } from '../authz/authorization-chain';
 import { listenAddresses } from '../config/listen-addresses';
 import { ConfigurationError } from '../config/problem';
@@ -48,6 +49,7 @@ export class Daemon {
     await this.deps.events.open(eventDirectory(configuration.values['data-root']));
     // The sockets open first: whoever connects while plugins are loaded waits for them instead of being refused.
     for (const address of listenAddresses(configuration)) await api.listen(address);
+    forgetActivation();
     const plan = await planConfigured(this.deps);
     try {
       await Promise.all([plugins.start(plan), this.reachSockets(plan.sockets)]);

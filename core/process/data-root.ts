@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, readFile, realpath } from 'node:fs/promises';
+import { access, chmod, mkdir, open, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { conflict, systemError, writeFileAtomically } from '@gantry/sdk';
+import { conflict, type Logger, writeFileAtomically } from '@gantry/sdk';
 import { tryLock } from '@gantry/sdk/linux/flock';
+import { bringToCurrentLayout, type LayoutMigration, layoutMigrations } from './layout-migrations';
 
-/** Version of the layout below the data root. A newer daemon may raise it; an older one then refuses to touch it. */
-const layoutVersion = 1;
+/** Locked by the daemon that uses the data root. */
+export const lockFileName = 'daemon.lock';
 
 /** The directory that holds everything durable, while this daemon is its only user. */
 export interface DataRoot {
@@ -18,20 +19,25 @@ export interface DataRoot {
 }
 
 /**
- * Makes the data root when it is missing, and locks it.
+ * Makes the data root when it is missing, locks it, and brings what an older daemon has written to today's layout.
  *
- * @throws conflict  another daemon uses it
+ * @throws conflict  another daemon uses it, or it is dockerd's
  * @throws system    it was written by a newer daemon, or cannot be used
  */
-export async function openDataRoot(wanted: string): Promise<DataRoot> {
+export async function openDataRoot(
+  wanted: string,
+  log: Logger,
+  migrations: readonly LayoutMigration[] = layoutMigrations,
+): Promise<DataRoot> {
   await mkdir(wanted, { recursive: true, mode: 0o710 });
   const path = await realpath(wanted);
   await chmod(path, 0o710);
-  const lockFile = await open(join(path, 'daemon.lock'), 'a', 0o600);
+  const lockFile = await open(join(path, lockFileName), 'a', 0o600);
   try {
     if (!tryLock(lockFile.fd))
       throw conflict(`the data root ${path} is in use by another daemon; give this one a --data-root of its own`);
-    await checkLayout(path);
+    await refuseForeign(path);
+    await bringToCurrentLayout(path, migrations, log);
     return { path, engineId: await engineIdOf(path), close: () => lockFile.close() };
   } catch (error) {
     await lockFile.close();
@@ -39,14 +45,14 @@ export async function openDataRoot(wanted: string): Promise<DataRoot> {
   }
 }
 
-async function checkLayout(path: string): Promise<void> {
-  const file = join(path, 'version');
-  const found = await readIfThere(file);
-  if (found === undefined) return writeFileAtomically(file, `${layoutVersion}\n`);
-  if (Number(found) > layoutVersion)
-    throw systemError(
-      `the data root ${path} has layout ${found}, this daemon knows up to ${layoutVersion}; use the newer daemon again`,
-    );
+/** What dockerd has written cannot be read here, and must not be mixed with ours. */
+async function refuseForeign(path: string): Promise<void> {
+  for (const mark of ['network/files/local-kv.db', 'image/overlay2/repositories.json', 'buildkit/containerdmeta.db'])
+    if (await exists(join(path, mark)))
+      throw conflict(
+        `the data root ${path} holds the state of dockerd (${mark}), which is neither read nor changed here: ` +
+          'choose another --data-root, and bring images over with "docker save" and "docker load"',
+      );
 }
 
 async function engineIdOf(path: string): Promise<string> {
@@ -56,6 +62,13 @@ async function engineIdOf(path: string): Promise<string> {
   const id = randomUUID();
   await writeFileAtomically(file, `${id}\n`);
   return id;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

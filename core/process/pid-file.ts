@@ -21,7 +21,8 @@ export async function writePidFile(path: string): Promise<() => Promise<void>> {
   };
 }
 
-async function readPid(path: string): Promise<number | undefined> {
+/** @returns undefined  there is no such file, or no process id in it */
+export async function readPid(path: string): Promise<number | undefined> {
   try {
     const pid = Number((await readFile(path, 'utf8')).trim());
     return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
@@ -31,7 +32,7 @@ async function readPid(path: string): Promise<number | undefined> {
 }
 
 /** A pid alone proves nothing: after a reboot it belongs to somebody else. */
-async function isDaemon(pid: number): Promise<boolean> {
+export async function isDaemon(pid: number): Promise<boolean> {
   try {
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, 4);
     return words.some((word) => /(^|\/)(gantryd|dockerd)(\.js)?$/.test(word));

@@ -8,7 +8,10 @@ export interface StopSignals {
   readonly hurried: Promise<void>;
 }
 
-export function stopSignals(source: EventEmitter, onSignal: (signal: string, times: number) => void): StopSignals {
+export function stopSignals(
+  source: EventEmitter,
+  onSignal: (signal: 'SIGTERM' | 'SIGINT', times: number) => void,
+): StopSignals {
   let times = 0;
   let request!: () => void;
   let hurry!: () => void;
@@ -18,7 +21,7 @@ export function stopSignals(source: EventEmitter, onSignal: (signal: string, tim
   const hurried = new Promise<void>((resolve) => {
     hurry = resolve;
   });
-  for (const signal of ['SIGTERM', 'SIGINT'])
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
     source.on(signal, () => {
       times++;
       request();

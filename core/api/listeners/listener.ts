@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { Server } from 'node:net';
 import type { Logger } from '@gantry/sdk';
-import { activatedFds } from './activated-sockets';
+import { activatedFds, activatedUnixSocket } from './activated-sockets';
 import { formatListenAddress, type ListenAddress, type TlsFiles } from './listen-address';
 import { listening } from './listening';
 import { listenOnTcp, tlsOptions, warnWhenUnverified } from './tcp-socket';
@@ -39,8 +39,12 @@ export async function openListeners(
   if (address.kind === 'fd') return openActivated(address, attach, log);
   const server = await createServer(address.kind === 'tcp' ? address.tls : undefined);
   attach(server);
-  if (address.kind === 'unix') await listenOnUnixSocket(server, address, log);
-  else await listenOnTcp(server, address, log);
+  if (address.kind === 'unix') {
+    const fd = activatedUnixSocket(address.path);
+    if (fd === undefined) await listenOnUnixSocket(server, address, log);
+    else
+      await listening(server, () => server.listen({ fd }), `${formatListenAddress(address)} (handed over by systemd)`);
+  } else await listenOnTcp(server, address, log);
   return [opened(address, address.kind === 'tcp' ? nameOfPort(address, server) : formatListenAddress(address), server)];
 }
 
