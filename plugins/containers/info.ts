@@ -1,5 +1,6 @@
 import type { SystemInfo } from '@gantry/sdk';
 import { renderListItem, statusText } from './api/render-list';
+import { shownImages } from './api/shown-images';
 import type { Engine } from './engine';
 
 /** What the engine tells GET /info and GET /system/df. */
@@ -46,11 +47,17 @@ export function systemInfo(engine: Engine): SystemInfo {
     async diskUsage(types) {
       if (!types.has('container')) return {};
       const nowMs = engine.clock.now().getTime();
+      const containers = engine.index.all();
+      const shown = await shownImages(containers, engine);
       const Containers = await Promise.all(
-        engine.index.all().map(async (container) => {
+        containers.map(async (container) => {
           const { sizeRw, sizeRootFs } = await engine.images.rootFilesystemSize(container.id);
           return {
-            ...renderListItem(container, statusText(container, nowMs).text, engine),
+            ...renderListItem(
+              container,
+              { status: statusText(container, nowMs).text, image: shown(container) },
+              engine,
+            ),
             SizeRw: sizeRw,
             SizeRootFs: sizeRootFs,
           };

@@ -26,7 +26,7 @@ import { outputStream } from './task/output-stream';
 import { ProcessHandle } from './task/process-handle';
 import type { Slots } from './task/slots';
 import { openStdin } from './task/stdin-fifo';
-import { toDate } from './ttrpc/messages';
+import { exitStatusOf } from './ttrpc/messages';
 
 const close = promisify(closeFd);
 const CONFIG = 'config.json';
@@ -71,8 +71,7 @@ export class ShimRuntime implements Runtime {
         ? await openStdin(join(bundle, bundleFile.stdin), () => service.closeStdin(id, ''), false)
         : undefined;
       const handle = new ProcessHandle(service, id, '', io.terminal, { stdin, stdout, stderr });
-      if (state.status === taskStatus.stopped)
-        handle.finish({ code: state.exitStatus, exitedAt: toDate(state.exitedAt) ?? new Date() });
+      if (state.status === taskStatus.stopped) handle.finish(exitStatusOf(state));
       else handle.follow(state.pid);
       const paused = state.status === taskStatus.paused || state.status === taskStatus.pausing;
       const task = new ContainerTask(id, handle, await this.environment(id, await readSpec(bundle)), paused);

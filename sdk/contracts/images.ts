@@ -87,6 +87,8 @@ export interface ImageManager {
    * @throws invalid-parameter  the reference cannot be parsed
    */
   resolve(reference: string): Promise<ImageSummary>;
+  /** Ids of the images an image was made from by commits and builds here, nearest first. */
+  ancestorsOf(imageId: string): readonly string[];
   /**
    * Makes the writable layer of a container. Durable before it returns.
    *

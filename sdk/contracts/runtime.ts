@@ -7,6 +7,8 @@ export interface ExitStatus {
   /** 0–255; 128 + n when killed by signal n. */
   readonly code: number;
   readonly exitedAt: Date;
+  /** The same moment in nanoseconds since the epoch, when the runtime knows it that well. */
+  readonly exitedAtNs?: bigint;
 }
 
 /** Streams of a process. The owner must read stdout and stderr; a stream is finished at its end, not at `wait`. */

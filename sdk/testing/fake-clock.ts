@@ -11,6 +11,10 @@ export class FakeClock implements Clock {
     return new Date(this.time);
   }
 
+  nowNs(): bigint {
+    return BigInt(this.time) * 1_000_000n;
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(cancelled('wait was cancelled', signal.reason));

@@ -25,6 +25,7 @@ import { LIST_FILTERS, parseFilters, selectContainers } from './list-filters';
 import { parseCreate, queryFlag, queryInteger } from './parse-request';
 import { renderInspect } from './render-inspect';
 import { ListRenderer, renderListItem, statusText } from './render-list';
+import { shownImages } from './shown-images';
 
 /** Routes of a container's life: create, start, stop, … and the two that look at it. */
 export function containerRoutes(engine: Engine): ApiRoute[] {
@@ -54,7 +55,8 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
           },
           engine,
         );
-        if (!queryFlag(query, 'size')) return reply.raw(200, 'application/json', list.render(containers));
+        if (!queryFlag(query, 'size')) return reply.raw(200, 'application/json', await list.render(containers));
+        const shown = await shownImages(containers, engine);
         const nowMs = engine.clock.now().getTime();
         return reply.json(
           200,
@@ -62,7 +64,11 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
             containers.map(async (container) => {
               const sizes = await engine.images.rootFilesystemSize(container.id);
               return {
-                ...renderListItem(container, statusText(container, nowMs).text, engine),
+                ...renderListItem(
+                  container,
+                  { status: statusText(container, nowMs).text, image: shown(container) },
+                  engine,
+                ),
                 SizeRw: sizes.sizeRw,
                 SizeRootFs: sizes.sizeRootFs,
               };

@@ -2,6 +2,7 @@ import { invalidParameter } from '@gantry/sdk';
 import { parseExposedPorts } from '../create/ports';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
+import { isAlive } from '../run/state';
 import { liveSandbox } from './render-shared';
 
 export type Filters = ReadonlyMap<string, readonly string[]>;
@@ -81,8 +82,8 @@ export async function selectContainers(options: ListOptions, engine: Engine): Pr
     const at = found.indexOf(border);
     found = at < 0 ? [] : found.slice(0, at);
   }
-  // Whoever asks by state or exit code, or for a number, means stopped ones too.
-  const showAll = options.all || limit > 0 || filters.has('status') || filters.has('exited');
+  // Whoever asks by state, or for a number, means stopped ones too.
+  const showAll = options.all || limit > 0 || get('status').length > 0;
   if (!showAll) found = found.filter(({ state }) => ['running', 'paused', 'restarting'].includes(state.status));
   if (filters.size > 0) {
     const ancestors = await ancestorIds(get('ancestor'), engine);
@@ -91,12 +92,7 @@ export async function selectContainers(options: ListOptions, engine: Engine): Pr
   return limit > 0 ? found.slice(0, limit) : found;
 }
 
-function matches(
-  container: Container,
-  filters: Filters,
-  ancestors: { ids: Set<string>; names: Set<string> },
-  engine: Engine,
-): boolean {
+function matches(container: Container, filters: Filters, ancestors: ReadonlySet<string>, engine: Engine): boolean {
   const { record, state } = container;
   const any = (name: string, test: (value: string) => boolean) => {
     const values = filters.get(name);
@@ -107,12 +103,14 @@ function matches(
     any('id', (value) => record.id.startsWith(value) || matchesPattern(record.id, value)) &&
     any('name', (value) => matchesPattern(`/${record.name}`, value) || matchesPattern(record.name, value)) &&
     any('status', (value) => state.status === value) &&
-    any('exited', (value) => state.status === 'exited' && state.exitCode === Number(value)) &&
+    any('exited', (value) => record.started && !isAlive(state) && state.exitCode === Number(value)) &&
     any('health', (value) => (container.health?.state.status ?? 'none') === value) &&
     any('is-task', (value) => value === 'false' || value === '0') &&
     any('isolation', (value) => (record.hostConfig.Isolation || 'default') === value) &&
     (filters.get('label') ?? []).every((value) => hasLabel(record.config.Labels, value)) &&
-    any('ancestor', () => ancestors.ids.has(record.imageId) || ancestors.names.has(record.config.Image)) &&
+    any('ancestor', () =>
+      [record.imageId, ...engine.images.ancestorsOf(record.imageId)].some((id) => ancestors.has(id)),
+    ) &&
     any('volume', (value) =>
       record.mounts.some(({ name, destination, source }) => [name, destination, source].includes(value)),
     ) &&
@@ -136,13 +134,13 @@ function isOnNetwork(container: Container, reference: string, engine: Engine): b
   );
 }
 
-async function ancestorIds(references: readonly string[], engine: Engine) {
+async function ancestorIds(references: readonly string[], engine: Engine): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const reference of references) {
     const image = await engine.images.resolve(reference).catch(() => undefined);
     if (image) ids.add(image.id);
   }
-  return { ids, names: new Set(references) };
+  return ids;
 }
 
 /** `key` or `key=value`. */

@@ -3,9 +3,11 @@ import type { Engine } from '../engine';
 import type { Container } from '../run/container';
 import { humanDuration, humanDurationValidMs } from './human-duration';
 import { liveSandbox, renderMount, renderNetworks } from './render-shared';
+import { shownImages } from './shown-images';
 
 interface Fragment {
   readonly revision: number;
+  readonly image: string;
   readonly validUntilMs: number;
   readonly json: string;
 }
@@ -21,9 +23,10 @@ export class ListRenderer {
   constructor(private readonly engine: Engine) {}
 
   /** The JSON of a list; the very bytes of the last one while nothing in it changed. */
-  render(containers: readonly Container[]): Buffer {
+  async render(containers: readonly Container[]): Promise<Buffer> {
+    const shown = await shownImages(containers, this.engine);
     const nowMs = this.engine.clock.now().getTime();
-    const fragments = containers.map((container) => this.fragment(container, nowMs));
+    const fragments = containers.map((container) => this.fragment(container, shown(container), nowMs));
     const { last } = this;
     if (last?.fragments.length === fragments.length && fragments.every((it, index) => it === last.fragments[index]))
       return last.body;
@@ -32,37 +35,37 @@ export class ListRenderer {
     return body;
   }
 
-  private fragment(container: Container, nowMs: number): Fragment {
+  private fragment(container: Container, image: string, nowMs: number): Fragment {
     const kept = this.fragments.get(container);
-    if (kept && kept.revision === container.revision && nowMs < kept.validUntilMs) return kept;
+    if (kept && kept.revision === container.revision && kept.image === image && nowMs < kept.validUntilMs) return kept;
     const { text, validMs } = statusText(container, nowMs);
-    const json = JSON.stringify(renderListItem(container, text, this.engine));
-    const made = { revision: container.revision, validUntilMs: nowMs + validMs, json };
+    const json = JSON.stringify(renderListItem(container, { status: text, image }, this.engine));
+    const made = { revision: container.revision, image, validUntilMs: nowMs + validMs, json };
     this.fragments.set(container, made);
     return made;
   }
 }
 
-/** @see Engine API, ContainerSummary */
+/** @param shown.image see `shownImages`. @see Engine API, ContainerSummary */
 export function renderListItem(
   container: Container,
-  status: string,
+  shown: { readonly status: string; readonly image: string },
   engine: Pick<Engine, 'networks' | 'settings'>,
 ): Record<string, unknown> {
   const { record } = container;
   const sandbox = liveSandbox(record, engine.networks);
-  const command = [record.path, ...record.args].join(' ');
+  const command = [record.path, ...record.args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
   return {
     Id: record.id,
     Names: [`/${record.name}`],
-    Image: record.config.Image,
+    Image: shown.image,
     ImageID: record.imageId,
     Command: command,
     Created: Math.floor(Date.parse(record.createdAt) / 1000),
     Ports: renderPorts(container, engine),
     Labels: record.config.Labels,
     State: record.state.status,
-    Status: status,
+    Status: shown.status,
     HostConfig: {
       NetworkMode: record.hostConfig.NetworkMode,
       ...(record.hostConfig.Annotations ? { Annotations: record.hostConfig.Annotations } : {}),

@@ -1,5 +1,6 @@
 import { constants, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { posix } from 'node:path';
+import { formatTimeNs } from '@gantry/sdk';
 
 /** What clients learn of a path before its archive. @see Engine API, X-Docker-Container-Path-Stat */
 export interface PathStat {
@@ -27,14 +28,14 @@ const goType: ReadonlyMap<number, number> = new Map([
  *             with a slash
  */
 export function statPath(path: string): PathStat {
-  const info = lstatSync(path);
-  const special =
-    (info.mode & 0o4000 ? 2 ** 23 : 0) + (info.mode & 0o2000 ? 2 ** 22 : 0) + (info.mode & 0o1000 ? 2 ** 20 : 0);
+  const info = lstatSync(path, { bigint: true });
+  const mode = Number(info.mode);
+  const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
   return {
     name: posix.basename(path) || '/',
-    size: info.size,
-    mode: (goType.get(info.mode & constants.S_IFMT) ?? 0) + special + (info.mode & 0o777),
-    mtime: new Date(info.mtimeMs).toISOString(),
+    size: Number(info.size),
+    mode: (goType.get(mode & constants.S_IFMT) ?? 0) + special + (mode & 0o777),
+    mtime: formatTimeNs(info.mtimeNs),
     linkTarget: info.isSymbolicLink() ? linkTarget(path) : '',
   };
 }

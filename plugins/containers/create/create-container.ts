@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { CleanupStack, conflict, type ImageSummary, invalidParameter, notFound } from '@gantry/sdk';
+import { CleanupStack, conflict, formatTimeNs, type ImageSummary, invalidParameter, notFound } from '@gantry/sdk';
 import { validateDeviceRequests } from '../cdi/device-requests';
 import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
 import { type Engine, publish } from '../engine';
@@ -89,7 +89,7 @@ export async function createContainer(
       version: 1,
       id,
       name,
-      createdAt: engine.clock.now().toISOString(),
+      createdAt: formatTimeNs(engine.clock.nowNs()),
       imageId: image.id,
       platform: image.os,
       path: command.path,

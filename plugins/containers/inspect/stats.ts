@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { writeFully } from '@gantry/sdk';
+import { formatTimeNs, writeFully } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
 import { isAlive } from '../run/state';
@@ -28,7 +28,7 @@ export async function writeStats(
   let before: { sample: Sample | undefined; at: string } | undefined;
   for (let round = 0; !signal.aborted; round++) {
     const sample = await sampleOf(container, engine);
-    const at = engine.clock.now().toISOString();
+    const at = formatTimeNs(engine.clock.nowNs());
     const wantsMore = options.stream || (round === 0 && !options.oneShot && sample !== undefined);
     // A single answer waits for something to compare with; a stream shows its first sample at once.
     if (options.stream || !wantsMore)

@@ -1,4 +1,4 @@
-import { type ExitStatus, errorMessage, type Task } from '@gantry/sdk';
+import { type ExitStatus, errorMessage, formatTimeNs, type Task } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import { waitWhileMoving } from '../io/stream-end';
 import type { Container } from './container';
@@ -65,7 +65,7 @@ export async function handleExit(container: Container, task: Task, exit: ExitSta
     to: delayMs === undefined ? 'exited' : 'restarting',
     exitCode: exit.code,
     oomKilled,
-    at: exit.exitedAt.toISOString(),
+    at: formatTimeNs(exit.exitedAtNs ?? BigInt(exit.exitedAt.getTime()) * 1_000_000n),
   } as const;
   const autoRemove = record.hostConfig.AutoRemove && !container.keepStopped;
   if (delayMs !== undefined) record.restartCount++;

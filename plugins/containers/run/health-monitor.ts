@@ -1,4 +1,4 @@
-import { errorMessage } from '@gantry/sdk';
+import { errorMessage, formatTimeNs } from '@gantry/sdk';
 import type { Healthcheck } from '../config/container-config';
 import { type Engine, publish } from '../engine';
 import { runInContainer } from '../exec/exec';
@@ -64,12 +64,12 @@ export class HealthMonitor {
   }
 
   private async probe(): Promise<HealthResult> {
-    const start = this.engine.clock.now().toISOString();
+    const start = formatTimeNs(this.engine.clock.nowNs());
     const timeoutMs = milliseconds(this.check.Timeout) ?? DEFAULTS.timeoutMs;
     const timeout = AbortSignal.timeout(timeoutMs);
     const finish = (exitCode: number, output: string): HealthResult => ({
       start,
-      end: this.engine.clock.now().toISOString(),
+      end: formatTimeNs(this.engine.clock.nowNs()),
       exitCode,
       output,
     });

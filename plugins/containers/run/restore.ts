@@ -1,4 +1,4 @@
-import { errorMessage, type Task } from '@gantry/sdk';
+import { errorMessage, formatTimeNs, parseTimeNs, type Task } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import { Container } from './container';
 import { handleExit, releaseRun, watchExit } from './exit-handler';
@@ -19,7 +19,8 @@ interface Survivor {
 /** Reads the records; nothing runs yet as far as we know. */
 export async function loadContainers(engine: Engine): Promise<void> {
   const records = await engine.store.load();
-  records.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  const createdNs = new Map(records.map((record) => [record, parseTimeNs(record.createdAt) ?? 0n]));
+  records.sort((a, b) => Number(createdNs.get(a)! - createdNs.get(b)!));
   for (const record of records) {
     engine.index.add(new Container(record, engine.store.directory(record.id)));
     for (const { type, name } of record.mounts) if (type === 'volume') engine.volumes.reference(name, record.id);
@@ -110,7 +111,7 @@ async function adopt({ container, task, status }: Survivor, engine: Engine): Pro
     ...record.state,
     status: status === 'paused' ? 'paused' : 'running',
     pid: task.pid,
-    startedAt: isAlive(record.state) ? record.state.startedAt : engine.clock.now().toISOString(),
+    startedAt: isAlive(record.state) ? record.state.startedAt : formatTimeNs(engine.clock.nowNs()),
   };
   container.touch();
   // Otherwise a record from before a start that was never acknowledged would tell another time at each boot.
@@ -149,7 +150,7 @@ async function settle(container: Container, engine: Engine): Promise<void> {
       status: 'exited',
       pid: 0,
       exitCode: status === 'restarting' ? record.state.exitCode : 255,
-      finishedAt: status === 'restarting' ? record.state.finishedAt : engine.clock.now().toISOString(),
+      finishedAt: status === 'restarting' ? record.state.finishedAt : formatTimeNs(engine.clock.nowNs()),
     };
     container.touch();
     if (!record.hostConfig.AutoRemove) await engine.store.save(record, { durable: true });

@@ -3,6 +3,7 @@ import {
   conflict,
   EngineError,
   errorMessage,
+  formatTimeNs,
   notModified,
   type SandboxState,
   systemError,
@@ -50,7 +51,7 @@ export async function startLocked(container: Container, engine: Engine, signal: 
   const undo = new CleanupStack();
   try {
     const task = await runPlan(container, engine, undo, signal);
-    const now = engine.clock.now().toISOString();
+    const now = formatTimeNs(engine.clock.nowNs());
     container.task = task;
     container.keepStopped = false;
     container.record.started = true;

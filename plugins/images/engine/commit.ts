@@ -1,5 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { conflict, type ImageCommit, type ImageConfig, invalidParameter, notFound } from '@gantry/sdk';
+import {
+  conflict,
+  formatTimeNs,
+  type ImageCommit,
+  type ImageConfig,
+  invalidParameter,
+  notFound,
+  wallClockNs,
+} from '@gantry/sdk';
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
 import { hostPlatform } from '../registry/platform';
 import { chainIds } from '../store/digests';
@@ -98,7 +106,7 @@ function describe(
   parent: StoredImage | undefined,
   diffId: string | undefined,
 ): Record<string, unknown> {
-  const created = (request.createdAt ?? new Date()).toISOString();
+  const created = request.createdAt?.toISOString() ?? formatTimeNs(wallClockNs());
   const { os, architecture, variant } = request.platform ?? parent?.file ?? hostPlatform();
   const entry: HistoryEntry = {
     created,

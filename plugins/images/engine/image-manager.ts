@@ -30,6 +30,13 @@ export class Images implements ImageManager {
     return this.summary(resolveImage(reference, this.stores));
   }
 
+  ancestorsOf(imageId: string): readonly string[] {
+    const found: string[] = [];
+    for (let at = this.stores.images.get(imageId)?.parent; at !== undefined; at = this.stores.images.get(at)?.parent)
+      found.push(at);
+    return found;
+  }
+
   async createRootFilesystem(
     containerId: string,
     imageId: string | undefined,

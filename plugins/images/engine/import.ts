@@ -1,7 +1,7 @@
 import { open, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { invalidParameter, systemError } from '@gantry/sdk';
+import { formatTimeNs, invalidParameter, systemError, wallClockNs } from '@gantry/sdk';
 import type { Reference } from '../reference/reference';
 import { familiarString } from '../reference/reference';
 import { HttpClient } from '../registry/http';
@@ -49,7 +49,7 @@ export async function importImage(
     const diffId = await digestOfLayer(range, signal);
     const layer = { diffId, chainId: diffId, parent: undefined, open: async () => range };
     const top = await stores.layers.ensure([layer], signal);
-    const created = new Date().toISOString();
+    const created = formatTimeNs(wallClockNs());
     const { os, architecture, variant } = request.platform ?? hostPlatform();
     const comment = request.message || `Imported from ${request.source}`;
     const file = {

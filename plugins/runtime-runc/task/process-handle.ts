@@ -2,7 +2,7 @@ import { type ExitStatus, errorMessage, invalidParameter, notFound, type Process
 import { PidFd } from '@gantry/sdk/linux/pidfd';
 import type { TaskService } from '../shim/task-service';
 import { taskStatus } from '../shim/task-service';
-import { toDate } from '../ttrpc/messages';
+import { exitStatusOf } from '../ttrpc/messages';
 import { type ProcessWatch, watchProcess } from './process-watch';
 
 /** Exit code of what ended with its supervisor: nobody can tell any more. */
@@ -46,7 +46,7 @@ export class ProcessHandle {
       // It ended already; the wait below says how.
     }
     this.service.wait(this.containerId, this.execId).then(
-      (answer) => this.finish({ code: answer.exitStatus, exitedAt: toDate(answer.exitedAt) ?? new Date() }),
+      (answer) => this.finish(exitStatusOf(answer)),
       () => void this.askWhetherExited(),
     );
     this.watch = watchProcess(pid, () => void this.askWhetherExited());
@@ -94,8 +94,7 @@ export class ProcessHandle {
     if (this.exit !== undefined) return;
     try {
       const state = await this.service.state(this.containerId, this.execId);
-      if (state.status === taskStatus.stopped)
-        this.finish({ code: state.exitStatus, exitedAt: toDate(state.exitedAt) ?? new Date() });
+      if (state.status === taskStatus.stopped) this.finish(exitStatusOf(state));
     } catch {
       // Asked again by the watch; a shim that is gone is noticed by its connection.
     }

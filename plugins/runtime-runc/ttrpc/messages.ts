@@ -1,3 +1,4 @@
+import type { ExitStatus } from '@gantry/sdk';
 import { type INamespace, Root, type Type } from 'protobufjs/light';
 
 type FieldTypes = Record<string, readonly [id: number, type: string, rule?: 'repeated']>;
@@ -96,9 +97,11 @@ export interface Timestamp {
   readonly nanos: number;
 }
 
-/** Undefined for an absent time and for Go's zero time. */
-export function toDate(time: Timestamp | null | undefined): Date | undefined {
-  if (time === null || time === undefined) return undefined;
-  const seconds = typeof time.seconds === 'number' ? time.seconds : time.seconds.toNumber();
-  return seconds > 0 ? new Date(seconds * 1000 + Math.floor(time.nanos / 1e6)) : undefined;
+/** How a process ended, from an answer of the shim. An absent time, and Go's zero time, count as now. */
+export function exitStatusOf(answer: { exitStatus: number; exitedAt?: Timestamp | null }): ExitStatus {
+  const { exitedAt } = answer;
+  const seconds = BigInt(exitedAt?.seconds.toString() ?? 0);
+  if (!exitedAt || seconds <= 0n) return { code: answer.exitStatus, exitedAt: new Date() };
+  const exitedAtNs = seconds * 1_000_000_000n + BigInt(exitedAt.nanos);
+  return { code: answer.exitStatus, exitedAt: new Date(Number(exitedAtNs / 1_000_000n)), exitedAtNs };
 }
