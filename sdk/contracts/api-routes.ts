@@ -75,6 +75,14 @@ export type ApiReply =
        * does not run when the client has left already.
        */
       run(connection: HijackedConnection): Promise<void>;
+    }
+  | {
+      /** The route needs the `hijack` flag. A request without a websocket handshake is refused. */
+      readonly kind: 'websocket';
+      /** Whether what is written goes out in binary or in text messages. */
+      readonly binary: boolean;
+      /** As with `hijack`; messages are pieces of one stream, and there is no half-close. */
+      run(connection: HijackedConnection): Promise<void>;
     };
 
 /** Short forms of the replies: `reply.json(200, body)`. */
@@ -103,6 +111,11 @@ export const reply = {
   hijack: (contentType: string, run: (connection: HijackedConnection) => Promise<void>): ApiReply => ({
     kind: 'hijack',
     contentType,
+    run,
+  }),
+  webSocket: (binary: boolean, run: (connection: HijackedConnection) => Promise<void>): ApiReply => ({
+    kind: 'websocket',
+    binary,
     run,
   }),
 };

@@ -54,6 +54,7 @@ test('each tool has one owner', () => {
   const owners: Record<string, RegExp> = {
     express: /^core\/api\//,
     'http-proxy': /^core\/api\//,
+    ws: /^core\/api\//,
     tsyringe: /^core\/compose\.ts$/,
     semver: /^core\/kernel\/manifest\//,
   };

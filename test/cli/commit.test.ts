@@ -112,3 +112,21 @@ test.each([
   expect(await docker('images', '-aq')).toBe(before);
   await docker('rm', 'plain');
 });
+
+test('a list shows the image id once the name means another image; descendants have an ancestor in common', async () => {
+  await docker('tag', 'busybox', 'moving');
+  await docker('create', '--name', 'old', 'moving', 'sh', '-c', 'echo a b');
+  const base = (await daemon().api.get('/images/busybox/json')).json<Image>();
+  const row = async () =>
+    docker('ps', '-a', '--no-trunc', '--format', '{{.Image}} {{.Command}}', '--filter', 'name=old');
+  expect(await row()).toBe(`moving "sh -c 'echo a b'"`);
+  await docker('commit', 'old', 'moving');
+  expect(await row()).toBe(`${base.Id} "sh -c 'echo a b'"`);
+  await docker('create', '--name', 'young', 'moving', 'true');
+  const ancestor = (name: string) => docker('ps', '-a', '--format', '{{.Names}}', '--filter', `ancestor=${name}`);
+  expect(await ancestor('busybox')).toBe('young\nold');
+  expect(await ancestor('moving')).toBe('young');
+  expect(await ancestor('never-heard-of')).toBe('');
+  await docker('rm', 'old', 'young');
+  await docker('rmi', 'moving');
+});

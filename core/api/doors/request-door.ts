@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { invalidParameter } from '@gantry/sdk';
+import type { WebSocket } from 'ws';
 import type { AnswerHeaders } from '../pipeline/server-headers';
 import { clientSignal } from '../request/client-signal';
 import { detachParser } from '../streams/detach-parser';
@@ -37,5 +39,9 @@ export class RequestWire implements Wire {
     // Without "Connection: Upgrade" Node takes the request for an ordinary one; dockerd looks at Upgrade alone.
     socket.write(hijackHead(this.request.headers.upgrade !== undefined, contentType, headers));
     return socket;
+  }
+
+  acceptWebSocket(): WebSocket {
+    throw invalidParameter('not websocket protocol: send the headers "Connection: Upgrade" and "Upgrade: websocket"');
   }
 }

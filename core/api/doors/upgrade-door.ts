@@ -1,6 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { AnswerHeaders } from '../pipeline/server-headers';
 import { clientSignal } from '../request/client-signal';
 import { bodyDecoder } from '../streams/body-framing';
@@ -8,6 +9,7 @@ import { discardBody } from '../streams/discard-body';
 import { FramedBody } from '../streams/framed-body';
 import { closeGently } from '../streams/hijacked-connection';
 import { hijackHead } from '../streams/status-line';
+import { acceptWebSocket } from '../streams/websocket-connection';
 import type { Wire } from './wire';
 
 /**
@@ -62,6 +64,13 @@ export class UpgradeWire implements Wire {
     socket.removeAllListeners('drain');
     socket.write(hijackHead(true, contentType, headers));
     return socket;
+  }
+
+  acceptWebSocket(headers: AnswerHeaders): WebSocket {
+    const { socket, response } = this;
+    const webSocket = acceptWebSocket(this.request, socket, headers);
+    response.detachSocket(socket);
+    return webSocket;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { AnswerHeaders } from '../pipeline/server-headers';
 
 /** A request as a door took it in. Both doors hand the same thing to the one pipeline. */
@@ -19,4 +20,6 @@ export interface Wire {
    * with everything the client sent after the body.
    */
   hijack(contentType: string, headers: AnswerHeaders): Promise<Socket>;
+  /** Answers the client's websocket handshake. @throws invalid-parameter the request has none; still HTTP then */
+  acceptWebSocket(headers: AnswerHeaders): WebSocket;
 }

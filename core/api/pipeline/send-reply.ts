@@ -1,6 +1,7 @@
 import { type ApiReply, assertNever, errorMessage, type Logger, unavailable } from '@gantry/sdk';
 import type { Exchange } from '../request/exchange';
 import { serveHijacked } from '../streams/hijacked-connection';
+import { serveWebSocket } from '../streams/websocket-connection';
 import type { Admission } from './authorizer';
 import { sendBody } from './send-body';
 import type { AnswerHeaders } from './server-headers';
@@ -38,6 +39,8 @@ export async function sendReply(
       return sendStream(exchange, reply, deps, admission);
     case 'hijack':
       return sendHijack(exchange, reply, deps, admission);
+    case 'websocket':
+      return sendWebSocket(exchange, reply, deps, admission);
     default:
       return assertNever(reply);
   }
@@ -112,13 +115,40 @@ async function sendHijack(
   if (exchange.response.destroyed) return;
   const isUpgrade = exchange.headers.upgrade !== undefined;
   const socket = await exchange.wire.hijack(reply.contentType, deps.common);
-  await serveHijacked(socket, reply.run, deps.shutdown, (error) =>
-    deps.log.debug('hijacked connection failed', { id: exchange.id, path: exchange.path, error: errorMessage(error) }),
+  await serveHijacked(socket, reply.run, deps.shutdown, (error) => connectionFailed(exchange, error, deps));
+  const headers = { ...deps.common, 'Content-Type': reply.contentType };
+  await tellOfConnection(exchange, { status: isUpgrade ? 101 : 200, headers }, deps, admission);
+}
+
+async function sendWebSocket(
+  exchange: Exchange,
+  reply: Extract<ApiReply, { kind: 'websocket' }>,
+  deps: ReplyDeps,
+  admission: Admission | undefined,
+): Promise<void> {
+  if (exchange.route.flags?.hijack !== true)
+    throw new Error(`route ${exchange.route.method} ${exchange.route.path} upgrades without the hijack flag`);
+  if (exchange.response.destroyed) return;
+  const webSocket = exchange.wire.acceptWebSocket(deps.common);
+  await serveWebSocket(webSocket, reply.binary, reply.run, deps.shutdown, (error) =>
+    connectionFailed(exchange, error, deps),
   );
+  await tellOfConnection(exchange, { status: 101, headers: deps.common }, deps, admission);
+}
+
+function connectionFailed({ id, path }: Exchange, error: unknown, deps: ReplyDeps): void {
+  deps.log.debug('hijacked connection failed', { id, path, error: errorMessage(error) });
+}
+
+async function tellOfConnection(
+  exchange: Exchange,
+  answer: { readonly status: number; readonly headers: AnswerHeaders },
+  deps: ReplyDeps,
+  admission: Admission | undefined,
+): Promise<void> {
   if (admission === undefined) return;
   try {
-    const headers = { ...deps.common, 'Content-Type': reply.contentType };
-    await admission.answer({ status: isUpgrade ? 101 : 200, headers, isPartial: true });
+    await admission.answer({ ...answer, isPartial: true });
   } catch (error) {
     // The connection has ended: there is nothing left to withhold.
     deps.log.debug('verdict about a hijacked connection', { id: exchange.id, error: errorMessage(error) });

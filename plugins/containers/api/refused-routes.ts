@@ -13,7 +13,6 @@ export function refusedRoutes(engine: Engine): ApiRoute[] {
     },
   });
   return [
-    refuse('GET', '/containers/{id}/attach/ws', 'attaching over a websocket'),
     refuse('GET', '/containers/{id}/checkpoints', 'checkpointing'),
     refuse('POST', '/containers/{id}/checkpoints', 'checkpointing'),
     refuse('DELETE', '/containers/{id}/checkpoints/{checkpoint}', 'checkpointing'),

@@ -31,9 +31,35 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
           stdout: queryFlag(query, 'stdout'),
           stderr: queryFlag(query, 'stderr'),
           detachKeys: query.get('detachKeys') ?? '',
+          framed: !container.record.config.Tty,
         };
         assertAttachable(container, options);
         return reply.hijack(streamType(request, container.record.config.Tty), (connection) =>
+          attach(container, connection, options, engine),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: '/containers/{id}/attach/ws',
+      flags: { hijack: true },
+      handle: (request) => {
+        const container = find(request);
+        const { query } = request;
+        // Clients before 1.42 could not choose.
+        const chosen = (name: string) => !apiVersionAtLeast(request.apiVersion, '1.42') || queryFlag(query, name);
+        const options = {
+          logs: queryFlag(query, 'logs'),
+          stream: queryFlag(query, 'stream'),
+          stdin: chosen('stdin'),
+          stdout: chosen('stdout'),
+          stderr: chosen('stderr'),
+          detachKeys: query.get('detachKeys') ?? '',
+          framed: false,
+        };
+        assertAttachable(container, options);
+        // Messages were text before 1.28.
+        return reply.webSocket(apiVersionAtLeast(request.apiVersion, '1.28'), (connection) =>
           attach(container, connection, options, engine),
         );
       },

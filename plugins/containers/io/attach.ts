@@ -15,6 +15,8 @@ export interface AttachOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
   readonly detachKeys: string;
+  /** In frames that tell stdout from stderr; a terminal has but one stream. */
+  readonly framed: boolean;
 }
 
 /** @throws conflict  it is paused or restarting. @throws invalid-parameter the detach keys */
@@ -38,12 +40,12 @@ export async function attach(
 ): Promise<void> {
   const { stream, signal } = connection;
   const { config } = container.record;
-  const framed = !config.Tty;
+  const { framed } = options;
   if (options.logs && (await engine.logs.canRead(container.record.log.type)))
     await writeLogs(
       container,
       stream,
-      { ...options, follow: false, timestamps: false, details: false, framed },
+      { ...options, follow: false, timestamps: false, details: false },
       signal,
       engine,
     );

@@ -70,7 +70,7 @@ export async function startPlugin(stateDir: string): Promise<StartedPlugin> {
           signal,
         } as unknown as ApiRequest;
         const reply = await route.handle(request);
-        if (reply.kind === 'hijack') throw new Error(`${target} hijacks`);
+        if (reply.kind === 'hijack' || reply.kind === 'websocket') throw new Error(`${target} hijacks`);
         if (reply.kind !== 'stream')
           return {
             status: reply.status,
