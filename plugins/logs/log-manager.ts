@@ -8,11 +8,13 @@ import {
   type LogInfo,
   type LogManager,
   type LogReadOptions,
+  type LogWriter,
   notImplemented,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
 import { ContainerPump } from './pump/container-pump';
 import { RingWriter } from './pump/ring-writer';
+import { CACHE_DRIVER, CachingWriter, cacheInfo, hasCopy } from './read-cache';
 
 /** The driver that keeps nothing; it needs no plugin. */
 const NONE = 'none';
@@ -44,27 +46,56 @@ export function makeLogManager(
       const pumpLog = log.child({ container: info.containerId, driver: type });
       if (type === NONE) return new ContainerPump(streams, undefined, pumpLog);
       const { ringBytes } = deliveryOptions(info.options);
-      const writer = await (await resolve(drivers, type)).open(forDriver(info));
+      const driver = await resolve(drivers, type);
+      const writer = await driver.open(forDriver(info));
       const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog);
-      return new ContainerPump(streams, sink, pumpLog);
+      // A driver that cannot be asked now gets a copy as well.
+      const canRead = await canReadBack(driver).catch(() => false);
+      const copy = canRead ? undefined : await openCopy(info);
+      return new ContainerPump(streams, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
     },
 
-    async canRead(type) {
-      return type !== NONE && canReadBack(await resolve(drivers, type));
+    async canRead(type, info) {
+      return (await readable(type, info)) !== undefined;
     },
 
     async *read(type, info, options: LogReadOptions, signal) {
-      const driver = type === NONE ? undefined : await resolve(drivers, type);
-      if (driver?.read === undefined || !(await canReadBack(driver)))
-        throw notImplemented('configured logging driver does not support reading');
-      yield* driver.read(forDriver(info), options, signal);
+      const source = await readable(type, info);
+      if (source === undefined) throw notImplemented('configured logging driver does not support reading');
+      yield* source.driver.read!(source.info, options, signal);
     },
 
     async remove(type, info) {
       if (type === NONE) return;
+      const copy = cacheInfo(info);
+      if (copy !== undefined) await drivers.get(CACHE_DRIVER)?.remove?.(copy);
       await (await resolve(drivers, type)).remove?.(forDriver(info));
     },
   };
+
+  async function openCopy(info: LogInfo): Promise<LogWriter | undefined> {
+    const copy = cacheInfo(info);
+    return copy === undefined ? undefined : drivers.get(CACHE_DRIVER)?.open(copy);
+  }
+
+  /** Where a container's log is read: from its driver, else from the copy. */
+  async function readable(
+    type: string,
+    info: LogInfo,
+  ): Promise<{ readonly driver: LogDriver; readonly info: LogInfo } | undefined> {
+    if (type === NONE) return undefined;
+    const driver = await resolve(drivers, type);
+    const copy = cacheInfo(info);
+    const cache = drivers.get(CACHE_DRIVER);
+    const fromCopy = copy === undefined || cache?.read === undefined ? undefined : { driver: cache, info: copy };
+    try {
+      return (await canReadBack(driver)) ? { driver, info: forDriver(info) } : fromCopy;
+    } catch (error) {
+      if (fromCopy !== undefined && (await hasCopy(fromCopy.info))) return fromCopy;
+      throw error;
+    }
+  }
+
   return manager;
 }
 

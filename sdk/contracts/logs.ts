@@ -30,8 +30,8 @@ export interface LogManager {
     info: LogInfo,
     streams: { readonly stdout: Readable; readonly stderr?: Readable },
   ): Promise<LogPump>;
-  /** Whether `read` works with this driver; for those who must know before they answer. */
-  canRead(type: string): Promise<boolean>;
+  /** Whether `read` works for this container: from its driver or from the copy kept beside; for those who must know before they answer. */
+  canRead(type: string, info: LogInfo): Promise<boolean>;
   /**
    * @throws not-implemented  `configured logging driver does not support reading`
    */

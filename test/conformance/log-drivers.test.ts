@@ -80,13 +80,20 @@ test('an option the plugin refuses keeps the container from starting', async () 
   await docker('rm', 'odd');
 });
 
-test('a plugin that cannot read back takes the log, and docker logs says why it shows nothing', async () => {
+test('a plugin that cannot read back takes the log, and docker logs shows the copy that is kept beside', async () => {
   await docker('run', '--name', 'silent', '--log-driver', 'journal', 'busybox', 'echo', 'kept');
-  const result = await daemon().cli.run(['logs', 'silent']);
-  expect(result.code).toBe(1);
-  expect(result.stderr).toContain('configured logging driver does not support reading');
+  expect(await docker('logs', 'silent')).toBe('kept');
   expect(readdirSync(join(folder, 'journal'))).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.diary$/)]);
   await docker('rm', 'silent');
+});
+
+test('without that copy docker logs says why it shows nothing', async () => {
+  const options = ['--name', 'uncopied', '--log-driver', 'journal', '--log-opt', 'cache-disabled=true'];
+  await docker('run', ...options, 'busybox', 'echo', 'kept');
+  const result = await daemon().cli.run(['logs', 'uncopied']);
+  expect(result.code).toBe(1);
+  expect(result.stderr).toContain('configured logging driver does not support reading');
+  await docker('rm', 'uncopied');
 });
 
 test('a driver that nobody provides is told by name', async () => {

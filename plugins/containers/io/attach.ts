@@ -1,6 +1,7 @@
 import { conflict, type HijackedConnection, type LogSource } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import type { Container } from '../run/container';
+import { logInfo } from '../run/log-info';
 import { parseDetachKeys } from './detach-keys';
 import { writeLogs } from './logs';
 import { OutputWriter } from './output-writer';
@@ -41,7 +42,7 @@ export async function attach(
   const { stream, signal } = connection;
   const { config } = container.record;
   const { framed } = options;
-  if (options.logs && (await engine.logs.canRead(container.record.log.type)))
+  if (options.logs && (await engine.logs.canRead(container.record.log.type, logInfo(container))))
     await writeLogs(
       container,
       stream,

@@ -22,7 +22,7 @@ const HEADER_BYTES = 8;
 
 /** @throws not-implemented  the container's driver keeps nothing that could be read */
 export async function assertReadable(container: Container, engine: Pick<Engine, 'logs'>): Promise<void> {
-  if (!(await engine.logs.canRead(container.record.log.type)))
+  if (!(await engine.logs.canRead(container.record.log.type, logInfo(container))))
     throw notImplemented('configured logging driver does not support reading');
 }
 

@@ -40,7 +40,8 @@ function managerWith(driver: LogDriver) {
   return makeLogManager(drivers, { logDriver: 'recorder', logOpts: { 'max-size': '1m' } }, quiet);
 }
 
-const info = (options: Record<string, string> = {}) => ({ containerId: 'c', options }) as LogInfo;
+const info = (options: Record<string, string> = {}) =>
+  ({ containerId: 'c', logPath: '/nowhere/c-json.log', options }) as LogInfo;
 
 async function start(options: Record<string, string> = {}, type = 'recorder') {
   const recorder = new Recorder();
@@ -265,9 +266,9 @@ test('a driver that only knows when asked whether it can read back is asked', as
   const manager = managerWith(driver);
   const read = () =>
     manager.read('recorder', info(), { follow: false }, new AbortController().signal)[Symbol.asyncIterator]().next();
-  expect(await manager.canRead('recorder')).toBe(false);
+  expect(await manager.canRead('recorder', info())).toBe(false);
   await expect(read()).rejects.toThrow('configured logging driver does not support reading');
   readLogs = true;
-  expect(await manager.canRead('recorder')).toBe(true);
+  expect(await manager.canRead('recorder', info())).toBe(true);
   expect((await read()).value).toHaveLength(1);
 });
