@@ -91,6 +91,12 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
           .all(ApiRoutes1)
           .entries()
           .flatMap(([, contributed]) => contributed.routes),
+      subjectOf: (route, params) =>
+        drivers
+          .all(ApiRoutes1)
+          .entries()
+          .find(([, { routes }]) => routes.includes(route))?.[1]
+          .subjectOf?.(route.path, params),
       systemInfo: () => drivers.all(SystemInfo1).entries(),
       authorize: from.resolve(tokens.authorization),
       version: daemonVersion,

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import type http from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type ApiRoute, type DaemonSettings, type Logger, type SystemInfo, unavailable } from '@gantry/sdk';
+import {
+  type ApiRoute,
+  type ApiSubject,
+  type DaemonSettings,
+  type Logger,
+  type SystemInfo,
+  unavailable,
+} from '@gantry/sdk';
 import type { EventHistory } from '../events/event-log';
 import { RequestWire } from './doors/request-door';
 import { UpgradeWire } from './doors/upgrade-door';
@@ -22,6 +29,11 @@ import type { DaemonVersion } from './versions/daemon-version';
 export interface ApiServerDeps {
   /** The live set of contributed routes; read again after `routesChanged`. */
   readonly routes: () => readonly ApiRoute[];
+  /** The object that a request to a contributed route names. */
+  readonly subjectOf?: (
+    route: ApiRoute,
+    params: Readonly<Record<string, string>>,
+  ) => ApiSubject | undefined | Promise<ApiSubject | undefined>;
   /** What plugins add to info, version and disk usage, by provider name. */
   readonly systemInfo: () => readonly (readonly [name: string, info: SystemInfo])[];
   readonly authorize: Authorizer;
@@ -71,6 +83,7 @@ export class ApiServer {
       table: () => this.routeTable(),
       starting: () => this.starting,
       authorize: deps.authorize,
+      subjectOf: deps.subjectOf ?? (() => undefined),
       common,
       edge: edgeApp(common),
       shutdown: this.shutdown,
@@ -145,17 +158,17 @@ export class ApiServer {
       this.log.info('TLS client refused', { from: socket.remoteAddress, reason: String(reason) });
     });
     server.on('request', (request, response) => {
-      void this.pipeline.run(new RequestWire(request, response));
+      void this.pipeline.run(new RequestWire(request, response, this.nameOf(server)));
     });
     server.on('upgrade', (request, socket, head) => {
-      this.admitUpgrade(request, socket as Socket, head);
+      this.admitUpgrade(request, socket as Socket, head, this.nameOf(server));
     });
   }
 
-  private admitUpgrade(request: http.IncomingMessage, socket: Socket, head: Buffer): void {
+  private admitUpgrade(request: http.IncomingMessage, socket: Socket, head: Buffer, listener: string): void {
     let wire: UpgradeWire;
     try {
-      wire = new UpgradeWire(request, socket, head);
+      wire = new UpgradeWire(request, socket, head, listener);
     } catch (error) {
       this.log.debug('upgrade request refused', { error: (error as Error).message });
       socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -163,6 +176,10 @@ export class ApiServer {
       return;
     }
     void this.pipeline.run(wire);
+  }
+
+  private nameOf(server: http.Server): string {
+    return this.listeners.find((listener) => listener.server === server)?.name ?? '';
   }
 
   private routeTable(): RouteTable {

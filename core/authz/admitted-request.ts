@@ -1,4 +1,5 @@
 import {
+  type AuthorizationContext,
   type AuthorizationPlugin,
   type AuthorizationRequest,
   type AuthorizationResponse,
@@ -23,17 +24,21 @@ export class AdmittedRequest implements Admission {
 
   constructor(
     private readonly chain: ChainSnapshot,
-    private readonly shown: AuthorizationRequest,
+    private readonly told: {
+      readonly shown: AuthorizationRequest;
+      /** For those who want it. */
+      readonly context: AuthorizationContext | undefined;
+    },
     private readonly options: { readonly showsBodies: boolean; readonly log: Logger },
   ) {}
 
   get body(): Buffer | undefined {
-    return this.shown.body;
+    return this.told.shown.body;
   }
 
   /** @throws forbidden  the first refusal. @throws system  somebody gave no clear answer */
   async ask(): Promise<void> {
-    await this.askEach('request', (plugin, signal) => plugin.request(this.shown, signal));
+    await this.askEach('request', (plugin, signal) => plugin.request(this.shownTo(plugin), signal));
   }
 
   async answer(answer: AnswerHead): Promise<void> {
@@ -53,8 +58,13 @@ export class AdmittedRequest implements Admission {
     }
   }
 
+  private shownTo(plugin: AuthorizationPlugin): AuthorizationRequest {
+    const { shown, context } = this.told;
+    return plugin.wantsContext === true && context !== undefined ? { ...shown, context } : shown;
+  }
+
   private askAbout(response: AuthorizationResponse): Promise<void> {
-    return this.askEach('response', (plugin, signal) => plugin.response(this.shown, response, signal));
+    return this.askEach('response', (plugin, signal) => plugin.response(this.shownTo(plugin), response, signal));
   }
 
   private shownBody({ headers, body }: AnswerHead): Buffer | undefined {

@@ -9,12 +9,13 @@ import {
   systemError,
 } from '@gantry/sdk';
 import type { Wire } from '../api/doors/wire';
-import type { Admission, Authorizer } from '../api/pipeline/authorizer';
+import type { Admission, Authorizer, Destination } from '../api/pipeline/authorizer';
 import { captureJsonBody } from '../api/pipeline/capture-body';
 import { parseTarget } from '../api/request/request-target';
 import { splitVersion } from '../api/versions/api-version';
 import { AdmittedRequest } from './admitted-request';
 import { repeatedKey } from './repeated-key';
+import { requestContext } from './request-context';
 import { shownRequest } from './shown-request';
 
 export interface AuthorizationChainDeps {
@@ -77,16 +78,18 @@ export class AuthorizationChain implements Authorizer {
     };
   }
 
-  async admit(wire: Wire): Promise<Admission> {
+  async admit(wire: Wire, describe: () => Promise<Destination | undefined>): Promise<Admission> {
     const names = this.current;
     const showsBodies = !isCredentialPath(wire.request.url ?? '');
     const body = showsBodies ? await captureJsonBody(wire) : undefined;
     const twice = body === undefined ? undefined : repeatedKey(body.toString('utf8'));
     if (twice !== undefined) throw invalidParameter(`invalid JSON: the key "${twice}" is given twice in one object`);
-    const request = new AdmittedRequest(await this.snapshot(names), shownRequest(wire.request, body), {
-      showsBodies,
-      log: this.deps.log,
-    });
+    const chain = await this.snapshot(names);
+    const shown = shownRequest(wire.request, body);
+    const context = chain.some(([, plugin]) => plugin.wantsContext === true)
+      ? await requestContext(wire, describe)
+      : undefined;
+    const request = new AdmittedRequest(chain, { shown, context }, { showsBodies, log: this.deps.log });
     await request.ask();
     return request;
   }

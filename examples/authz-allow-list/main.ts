@@ -9,10 +9,11 @@ async function main(): Promise<void> {
       socket: { type: 'string', default: '/run/docker/plugins/allow-list.sock' },
       allow: { type: 'string', multiple: true, default: ['GET *', 'HEAD *'] },
       privileged: { type: 'boolean', default: false },
+      'owner-label': { type: 'string' },
     },
   });
   const served = await serve({
-    drivers: { authorization: openAllowList(values) },
+    drivers: { authorization: openAllowList({ ...values, ownerLabel: values['owner-label'] }) },
     socketPath: values.socket,
     onError: (method, error) => console.error(`${method}: ${error}`),
   });

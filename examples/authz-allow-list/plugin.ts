@@ -9,6 +9,7 @@ export const plugin = definePlugin({
   config: object({
     allow: arrayOf(string({ pattern: /^(\*|[A-Z]+) [/*]\S*$/ })),
     privileged: optional(boolean(), false),
+    ownerLabel: optional(string()),
   }),
   start: async ({ config }) => ({ 'allow-list': openAllowList(config) }),
 });

@@ -6,6 +6,7 @@ import { execRoutes } from './api/exec-routes';
 import { networkRoutes } from './api/network-routes';
 import { observeRoutes } from './api/observe-routes';
 import { refusedRoutes } from './api/refused-routes';
+import { requestSubject } from './api/request-subject';
 import { streamRoutes } from './api/stream-routes';
 import { containerManager } from './container-manager';
 import { type Engine, type EngineNeeds, makeEngine } from './engine';
@@ -50,6 +51,7 @@ export async function startEngine(
         commitRoute(engine),
         ...refusedRoutes(engine),
       ],
+      subjectOf: (path, params) => requestSubject(engine, path, params),
     },
     info: systemInfo(engine),
   };

@@ -6,6 +6,7 @@ import { assertStorageDriver } from './overlay/support';
 import { archiveRoutes } from './routes/archive-routes';
 import { imageRoutes } from './routes/image-routes';
 import { registryRoutes } from './routes/registry-routes';
+import { requestSubject } from './routes/request-subject';
 
 export const plugin = definePlugin({
   name: 'images',
@@ -22,7 +23,10 @@ export const plugin = definePlugin({
     return {
       images: new Images(stores),
       overlay2: stores.snapshotter,
-      routes: { routes: [...archiveRoutes(stores), ...registryRoutes(stores), ...imageRoutes(stores)] },
+      routes: {
+        routes: [...archiveRoutes(stores), ...registryRoutes(stores), ...imageRoutes(stores)],
+        subjectOf: (path, params) => requestSubject(stores, path, params),
+      },
       info: imageSystemInfo(stores, stateDir, settings),
     };
   },

@@ -11,6 +11,7 @@ import type {
 } from '@gantry/sdk';
 import { parseCidr } from './address/cidr';
 import { networkRoutes } from './api/network-routes';
+import { requestSubject } from './api/request-subject';
 import { createDefaultIpam } from './ipam/default-ipam';
 import { builtInPools, uniqueLocalPool } from './ipam/default-pools';
 import { createNullIpam } from './ipam/null-ipam';
@@ -105,6 +106,7 @@ export async function startNetworks({
         events: needs.events,
         defaultOptions: settings.defaultNetworkOptions,
       }),
+      subjectOf: (_path, params) => requestSubject(registry, params.id),
     },
     info: networkInfo(needs.drivers, settings),
   };

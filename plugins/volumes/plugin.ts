@@ -16,7 +16,10 @@ export const plugin = definePlugin({
     onStop(collectMountsLater(store));
     return {
       volumes: store,
-      routes: { routes: volumeRoutes(store, { events, log }) },
+      routes: {
+        routes: volumeRoutes(store, { events, log }),
+        subjectOf: (_path, { name }) => store.requestSubject(name),
+      },
       info: volumeInfo(store, drivers),
     };
   },

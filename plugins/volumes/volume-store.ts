@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  type ApiSubject,
   conflict,
   type DriverSet,
   type DriverVolume,
@@ -54,6 +55,12 @@ export class VolumeStore implements VolumeManager {
 
   async get(name: string, signal?: AbortSignal): Promise<VolumeSummary> {
     return this.locks.run(name, () => naming('get', name, this.find(name, signal)), signal);
+  }
+
+  /** What a request for this name is about, as far as it is on record: no driver is asked. */
+  requestSubject(name: string | undefined): ApiSubject | undefined {
+    const record = name === undefined ? undefined : this.deps.records.get(name);
+    return record && { kind: 'volume', id: record.name, name: record.name, labels: record.labels ?? {} };
   }
 
   /** Everything all drivers have. A driver that cannot be asked gives a warning, and its volumes are listed from records. */

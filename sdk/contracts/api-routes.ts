@@ -147,9 +147,29 @@ export interface ApiRoute {
   handle(request: ApiRequest): Promise<ApiReply> | ApiReply;
 }
 
+/** An object of the engine that a request names. */
+export interface ApiSubject {
+  /** `container`, `image`, `network`, `volume`, `exec` … */
+  readonly kind: string;
+  /** Full id; the name of what has no id. */
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** Routes a plugin contributes. */
 export interface ApiRoutes {
   readonly routes: readonly ApiRoute[];
+  /**
+   * The object that a request to one of these routes names by its path, for authorization plugins that want to know.
+   *
+   * @param path    of the route, with placeholders
+   * @returns undefined when there is no such object, or the route is about no one object
+   */
+  subjectOf?(
+    path: string,
+    params: Readonly<Record<string, string>>,
+  ): ApiSubject | undefined | Promise<ApiSubject | undefined>;
 }
 
 export const ApiRoutes1 = capability<ApiRoutes>('api-routes/v1', 'many');

@@ -1,11 +1,12 @@
 import type { AuthorizationPlugin, Verdict } from '../contracts/authz';
-import { authorizationMethods, decodeAuthorization } from '../wire';
+import { authorizationContextKind, authorizationMethods, decodeAuthorization } from '../wire';
 import type { ServedKind } from './method-table';
 
 /** The wire methods of an authorization plugin. */
 export function authorizationKind(plugin: AuthorizationPlugin): ServedKind {
   return {
     kind: 'authz',
+    ...(plugin.wantsContext === true ? { alsoImplements: [authorizationContextKind] } : {}),
     methods: {
       [authorizationMethods.request.method]: async (body, signal) =>
         encodeVerdict(await plugin.request(decodeAuthorization(body).request, signal)),

@@ -10,6 +10,8 @@ export type StreamHandler = (body: unknown, signal: AbortSignal) => AsyncIterabl
 export interface ServedKind {
   /** The kind's name in the handshake, such as `VolumeDriver`. */
   readonly kind: string;
+  /** Further words for the handshake: what the driver can do beyond its kind. */
+  readonly alsoImplements?: readonly string[];
   readonly methods: Readonly<Record<string, MethodHandler>>;
   readonly streams?: Readonly<Record<string, StreamHandler>>;
   /** `Err` when absent. */

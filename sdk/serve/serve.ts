@@ -74,7 +74,7 @@ export async function serve(options: ServeOptions): Promise<ServedPlugin> {
     for (const [name, handle] of Object.entries(own)) methods.set(name, { handle, errorField });
     for (const [name, stream] of Object.entries(streams)) methods.set(name, { stream, errorField });
   }
-  const activate = async () => ({ Implements: kinds.map((kind) => kind.kind) });
+  const activate = async () => ({ Implements: kinds.flatMap((kind) => [kind.kind, ...(kind.alsoImplements ?? [])]) });
   methods.set(activateMethod, { handle: activate, errorField: 'Err' });
   const server = createServer((request, response) => {
     void answer(request, response, methods, options);

@@ -67,7 +67,7 @@ test('both phases show what dockerd shows, credentials apart', async () => {
   await daemon().api.delete('/volumes/seen');
 });
 
-test('the first refusal counts, in dockerd’s words, and nobody after it is asked', async () => {
+test('the first refusal counts, in dockerd’s words, and nobody after it is asked (P-AZ-5, P-AZ-6)', async () => {
   guard.judge = () => refuse('not today');
   const answer = await daemon().api.get('/_ping');
   expect(answer.status).toBe(403);
@@ -81,7 +81,7 @@ test('the first refusal counts, in dockerd’s words, and nobody after it is ask
   expect(guard.answers).toHaveLength(0);
 });
 
-test('an answer can be withheld; an error cannot', async () => {
+test('an answer can be withheld; an error cannot (P-AZ-8)', async () => {
   guard.judgeAnswer = () => refuse('hidden');
   expect(await daemon().api.get('/version')).toMatchObject({ status: 403 });
   const missing = await daemon().api.get('/containers/missing/json');
@@ -89,12 +89,12 @@ test('an answer can be withheld; an error cannot', async () => {
   expect(guard.answers.at(-1)!.answer).toMatchObject({ status: 0, body: undefined });
 });
 
-test('passwords are not shown, and nothing else hides behind their path', async () => {
+test('passwords are not shown, and nothing else hides behind their path (P-AZ-1)', async () => {
   await daemon().api.post('/auth', { username: 'u', password: 'p', serveraddress: '127.0.0.1:1' });
   expect(guard.requests[0]).toMatchObject({ uri: '/auth', body: undefined });
 });
 
-test('streams and hijacked connections are asked about when they end', async () => {
+test('streams and hijacked connections are asked about when they end (P-AZ-3, P-AZ-9)', async () => {
   const { api, cli } = daemon();
   const id = (await api.post('/containers/create', { Image: 'busybox', Cmd: ['cat'], OpenStdin: true })).json().Id;
   const until = Math.floor(Date.now() / 1000) + 1;
@@ -115,7 +115,7 @@ test('streams and hijacked connections are asked about when they end', async () 
   await expect(api.hijack('/containers/x/attach?stream=1')).rejects.toThrow('403');
 });
 
-test('archives are streams: neither shown nor held back', async () => {
+test('archives are streams: neither shown nor held back (P-AZ-1)', async () => {
   const { api } = daemon();
   const archive = await api.get('/images/busybox/get');
   expect(archive.status).toBe(200);
@@ -128,124 +128,13 @@ test('archives are streams: neither shown nor held back', async () => {
   expect(guard.requests.at(-1)).toMatchObject({ method: 'POST', body: undefined });
 });
 
+const upgrade = ['Connection: Upgrade', 'Upgrade: tcp'];
+
 describe('no way around', () => {
-  const chunked = (text: string, size = text.length) => {
-    const parts = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
-    return `${parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('')}0\r\n\r\n`;
-  };
-  const wanted = '{"Name":"smuggled"}';
-  const json = 'Content-Type: application/json';
-  const create = (lines: string[], body: string, path = '/volumes/create', version = 'HTTP/1.1') =>
-    `${[`POST ${path} ${version}`, 'Host: x', ...lines].join('\r\n')}\r\n\r\n${body}`;
-  const sized = (body: string, ...lines: string[]) => [...lines, `Content-Length: ${body.length}`];
-  const ping = 'GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n';
-  const upgrade = ['Connection: Upgrade', 'Upgrade: tcp'];
-  const large = (body: string) => body.replace('}', `${' '.repeat(5 * 1024 * 1024)}}`);
-  const fits = (body: string) => body.replace('}', `${' '.repeat(3 * 1024 * 1024)}}`);
-
-  const corpus: [name: string, bytes: string, endsEarly?: boolean][] = [
-    ['a plain request', create(sized(wanted, json), wanted)],
-    ['a body after length zero', create([json, 'Content-Length: 0'], wanted)],
-    ['a body without length', create([json], wanted)],
-    ['a body that is longer than its length', create([json, 'Content-Length: 5'], wanted)],
-    ['a body that ends early', create([json, 'Content-Length: 900'], wanted), true],
-    ['two lengths', create([json, 'Content-Length: 0', `Content-Length: ${wanted.length}`], wanted)],
-    ['a length and chunks', create([json, 'Content-Length: 3', 'Transfer-Encoding: chunked'], chunked(wanted))],
-    ['an unknown encoding', create([json, 'Transfer-Encoding: gzip, chunked'], chunked(wanted))],
-    ['a disguised encoding', create([json, 'Transfer-Encoding: xchunked'], chunked(wanted))],
-    ['a negative length', create([json, 'Content-Length: -1'], wanted)],
-    ['a length with a sign', create([json, `Content-Length: +${wanted.length}`], wanted)],
-    ['chunks', create([json, 'Transfer-Encoding: chunked'], chunked(wanted))],
-    ['chunks of one byte', create([json, 'Transfer-Encoding: chunked'], chunked(wanted, 1))],
-    ['chunks that never end', create([json, 'Transfer-Encoding: chunked'], chunked(wanted).slice(0, -5)), true],
-    ['3 MiB', create(sized(fits(wanted), json), fits(wanted))],
-    ['5 MiB', create(sized(large(wanted), json), large(wanted))],
-    ['5 MiB in chunks', create([json, 'Transfer-Encoding: chunked'], chunked(large(wanted), 65536))],
-    ['a type with parameters', create(sized(wanted, `${json}; charset=utf-8`), wanted)],
-    ['a type in capitals', create(sized(wanted, 'content-type: APPLICATION/JSON'), wanted)],
-    ['another type', create(sized(wanted, 'Content-Type: text/plain'), wanted)],
-    ['no type', create(sized(wanted), wanted)],
-    ['an empty type', create(sized(wanted, 'Content-Type:'), wanted)],
-    ['two types', create(sized(wanted, 'Content-Type: text/plain', json), wanted)],
-    ['two types the other way', create(sized(wanted, json, 'Content-Type: text/plain'), wanted)],
-    [
-      'a key given twice',
-      create(sized(`{"Name":"fine","Name":"smuggled"}`, json), '{"Name":"fine","Name":"smuggled"}'),
-    ],
-    [
-      'a key in two cases',
-      create(sized('{"Name":"smuggled","name":"fine"}', json), '{"Name":"smuggled","name":"fine"}'),
-    ],
-    ['an escaped name', create(sized('{"Name":"\\u0073muggled"}', json), '{"Name":"\\u0073muggled"}')],
-    ['two values', create(sized(`{}${wanted}`, json), `{}${wanted}`)],
-    ['HTTP/1.0', create(sized(wanted, json), wanted, '/volumes/create', 'HTTP/1.0')],
-    ['HTTP/1.0 without length', create([json], wanted, '/volumes/create', 'HTTP/1.0'), true],
-    ['HTTP/0.9', `POST /volumes/create\r\n\r\n${wanted}`],
-    ['a request behind another', ping + create(sized(wanted, json), wanted)],
-    ['a request behind a refused one', create(sized(wanted, json), wanted) + create(sized(wanted, json), wanted)],
-    [
-      'a request behind a body of length zero',
-      create([json, 'Content-Length: 0'], create(sized(wanted, json), wanted)),
-    ],
-    ['Upgrade', create(sized(wanted, json, ...upgrade), wanted)],
-    ['Upgrade and chunks', create([json, 'Transfer-Encoding: chunked', ...upgrade], chunked(wanted))],
-    ['Upgrade without a type', create(sized(wanted, ...upgrade), wanted)],
-    ['Upgrade, 5 MiB', create(sized(large(wanted), json, ...upgrade), large(wanted))],
-    ['Upgrade, then a second request', create(['Content-Length: 0', ...upgrade], create(sized(wanted, json), wanted))],
-    ['Upgrade to h2c', create(sized(wanted, json, 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c'), wanted)],
-    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-    ['CONNECT', `CONNECT /volumes/create HTTP/1.1\r\nHost: x\r\n\r\n${create(sized(wanted, json), wanted)}`],
-    ['Expect', create(sized(wanted, json, 'Expect: 100-continue'), wanted)],
-    ['an obsolete line folding', create(sized(wanted, 'X: a\r\n Content-Length: 0', json), wanted)],
-    ['a bare line feed', create(sized(wanted, json), wanted).replaceAll('\r\n', '\n')],
-    ...[
-      '/v1.51/volumes/create',
-      '/v1.24/volumes/create',
-      '/v9.99/volumes/create',
-      '/v1.51/%76olumes/create',
-      '/volumes%2fcreate',
-      '/VOLUMES/create',
-      '//volumes/create',
-      '/volumes//create',
-      '/volumes/create/',
-      '/./volumes/create',
-      '/auth/../volumes/create',
-      '/auth%2f..%2fvolumes/create',
-      '/auth/%2e%2e/volumes/create',
-      '/v1.51/auth/../../volumes/create',
-      '/volumes/create?x=/auth',
-      '/volumes/create#/auth',
-      '/volumes/create;/auth',
-      '/volumes/create/auth',
-      'http://x/volumes/create',
-      'http://x/auth/../volumes/create',
-      'volumes/create',
-      '/volumes/create%00',
-      '/%zz/../volumes/create',
-    ].map((path): [string, string] => [`the path ${path}`, create(sized(wanted, json), wanted, path)]),
-  ];
-
-  // By index: the runner would print whole bodies.
-  test.each(corpus.map(([name], index) => [name, index] as const))('%s is refused or shown', async (_name, index) => {
-    const [, bytes, endsEarly] = corpus[index]!;
-    // Lets everything pass but what it was shown to ask for.
-    guard.judge = ({ body, uri }) => {
-      if (!/volumes.?(2f)?create/i.test(uri) && !uri.includes('%76olumes')) return { allow: true };
-      return body !== undefined && /smuggled/.test(body.toString().replace('\\u0073', 's'))
-        ? refuse('smuggler')
-        : { allow: true };
-    };
-    const { statuses } = await send(bytes, endsEarly);
-    const { Volumes } = (await daemon().api.get('/volumes')).json();
-    expect((Volumes ?? []).map(({ Name }: { Name: string }) => Name)).not.toContain('smuggled');
-    expect(statuses.filter((status) => status === 201)).toEqual([]);
-    expect(daemon().runs).toBe(true);
-  });
-
-  test('what is too large is refused with 500 and what is ambiguous with 400, and neither is shown', async () => {
+  test('what is too large is refused with 500 and what is ambiguous with 400, and neither is shown (P-AZ-2, P-AZ-4)', async () => {
     const { api } = daemon();
     const oversized = await api.request('POST', '/volumes/create', {
-      body: large(wanted),
+      body: `{"Name":"smuggled"${' '.repeat(5 << 20)}}`,
       headers: { 'Content-Type': 'application/json' },
     });
     expect(oversized.status).toBe(500);
@@ -274,7 +163,7 @@ describe('no way around', () => {
   test.each([
     ['', []],
     [' with an Upgrade header', upgrade],
-  ])('every route is asked about%s', async (_how, lines) => {
+  ])('every route is asked about%s (P-AZ-7, P-AZ-10)', async (_how, lines) => {
     guard.judge = () => refuse('nothing passes');
     const outcomes = await Promise.all(
       routes.map(async (route) => {
@@ -301,7 +190,7 @@ describe('the plugins change', () => {
   });
   afterEach(async () => void (await reload({})));
 
-  test('with a reload, and a failed one changes nothing', async () => {
+  test('with a reload, and a failed one changes nothing (P-AZ-12)', async () => {
     expect((await daemon().api.get('/info')).json().Plugins.Authorization).toEqual(['guard', 'second']);
     expect(await reload({ 'authorization-plugins': ['second', 'missing'] })).toContain('not reloaded');
     await daemon().api.get('/_ping');
@@ -341,7 +230,7 @@ describe('the plugins change', () => {
     expect([second.requests.length, guard.answers.length, second.answers.length]).toEqual([1, 1, 1]);
   });
 
-  test('one that is gone refuses everything until it is back', async () => {
+  test('one that is gone refuses everything until it is back (P-AZ-6, P-AZ-14)', async () => {
     await second.close();
     const refused = await daemon().api.get('/_ping');
     expect(refused.status).toBe(500);

@@ -110,7 +110,7 @@ test('a group that is not there is refused, except for the usual one', async () 
   );
 });
 
-test('a plugin that is to judge requests and is not there keeps the daemon from starting', async () => {
+test('a plugin that is to judge requests and is not there keeps the daemon from starting (P-AZ-11)', async () => {
   const { said, ms } = await missing;
   expect(said).toMatch(/failed to validate authorization plugin: .*not-there/);
   // It had its chance: plugins may start a little later than the daemon (P-CALL-5).

@@ -13,6 +13,7 @@ export class Guard implements AuthorizationPlugin {
   constructor(
     readonly name: string,
     private readonly folder: string,
+    readonly wantsContext = false,
   ) {}
 
   async serve(): Promise<void> {

@@ -15,6 +15,7 @@ export class RequestWire implements Wire {
   constructor(
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
+    readonly listener: string,
   ) {}
 
   get socket(): Socket {

@@ -26,6 +26,7 @@ export class UpgradeWire implements Wire {
     readonly request: IncomingMessage,
     readonly socket: Socket,
     head: Buffer,
+    readonly listener: string,
   ) {
     if (head.length > 0) socket.unshift(head);
     socket.on('error', ignore);

@@ -9,6 +9,8 @@ export interface Wire {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly socket: Socket;
+  /** The socket that was connected to, as people write it: `unix:///run/docker.sock`. */
+  readonly listener: string;
   /** The request's body, whatever the door had to do to get at it. */
   readonly body: Readable;
   /** A new signal that aborts when the client goes away before the reply has ended. */

@@ -1,4 +1,8 @@
+import type { AuthorizationContext } from '@gantry/sdk';
 import type { Wire } from '../doors/wire';
+
+/** Where a request is about to go. */
+export type Destination = Pick<AuthorizationContext, 'route' | 'subject'>;
 
 /** What was answered. Streams and hijacked connections show no body. */
 export interface AnswerHead {
@@ -16,11 +20,12 @@ export interface Authorizer {
   /**
    * Reads the body if it is to be shown, and asks. Who is asked about this request is settled here.
    *
+   * @param describe  finds out where the request goes, for those who want to know; undefined when nowhere
    * @throws forbidden          refused
    * @throws system             somebody could not be asked, or the body is too large to be shown
    * @throws invalid-parameter  the body can be read in two ways, or not at all
    */
-  admit(wire: Wire): Promise<Admission>;
+  admit(wire: Wire, describe: () => Promise<Destination | undefined>): Promise<Admission>;
 }
 
 /** A request that may run. */

@@ -1,11 +1,20 @@
-import { type ApiVersion, EngineError, errorKind, errorMessage, type Logger, notFound } from '@gantry/sdk';
+import {
+  type ApiRoute,
+  type ApiSubject,
+  type ApiVersion,
+  EngineError,
+  errorKind,
+  errorMessage,
+  type Logger,
+  notFound,
+} from '@gantry/sdk';
 import type { Wire } from '../doors/wire';
 import { errorStatus } from '../error-status';
 import { type Destination, Exchange } from '../request/exchange';
 import { parseTarget, type RequestTarget } from '../request/request-target';
 import { isServedTo, type RouteMatch, type RouteTable } from '../routes/route-table';
 import { negotiateVersion, splitVersion } from '../versions/api-version';
-import type { Admission, Authorizer } from './authorizer';
+import type { Admission, Authorizer, Destination as Description } from './authorizer';
 import { nextRequestId } from './request-id';
 import { sendBody } from './send-body';
 import { sendReply } from './send-reply';
@@ -18,6 +27,11 @@ export interface PipelineDeps {
   /** Settles when all plugins have contributed their routes; undefined once that is so. */
   readonly starting: () => Promise<unknown> | undefined;
   readonly authorize: Authorizer;
+  /** The object that a request to this route names. */
+  readonly subjectOf: (
+    route: ApiRoute,
+    params: Readonly<Record<string, string>>,
+  ) => ApiSubject | undefined | Promise<ApiSubject | undefined>;
   readonly common: AnswerHeaders;
   /** Answers what no route does: redirects, OPTIONS, unknown paths. */
   readonly edge: (wire: Wire, target: RequestTarget) => void;
@@ -64,7 +78,22 @@ export class Pipeline {
   /** Nobody can be asked before the plugins run. */
   private async admit(wire: Wire): Promise<Admission> {
     await this.deps.starting();
-    return this.deps.authorize.admit(wire);
+    return this.deps.authorize.admit(wire, () => this.describe(wire));
+  }
+
+  private async describe(wire: Wire): Promise<Description | undefined> {
+    const found = await this.findRoute(wire, parseTarget(wire.request.url ?? '/')).catch((error: unknown) => {
+      // What cannot be routed is refused in its own words, once it has been admitted.
+      if (errorKind(error) === 'system') throw error;
+      return undefined;
+    });
+    if (found === undefined) return undefined;
+    const { route, params, apiVersion } = found;
+    const subject = await this.deps.subjectOf(route, params);
+    return {
+      route: { method: route.method, path: route.path, params, apiVersion },
+      ...(subject === undefined ? {} : { subject }),
+    };
   }
 
   /** @throws invalid-parameter  the version is outside the supported range */

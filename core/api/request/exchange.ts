@@ -5,6 +5,7 @@ import type { ApiRequest, ApiRoute, ApiVersion, HttpMethod } from '@gantry/sdk';
 import type { Wire } from '../doors/wire';
 import { applyRequestShims } from '../pipeline/version-shims';
 import { readJson } from './json-body';
+import { parseQuery } from './query';
 
 /** What the router and the version negotiation found out about a request. */
 export interface Destination {
@@ -70,7 +71,7 @@ export class Exchange implements ApiRequest {
   }
 
   get query(): URLSearchParams {
-    this.parsedQuery ??= new URLSearchParams(this.search);
+    this.parsedQuery ??= parseQuery(this.search);
     return this.parsedQuery;
   }
 

@@ -12,6 +12,8 @@ export interface DriverKind {
 export interface DriverContext {
   /** Where the FIFOs of log drivers are. */
   readonly logFifos: string;
+  /** Everything the plugin named in its handshake. */
+  readonly implemented: readonly string[];
 }
 
 /** The protocol client, loaded only when there is a plugin to talk to. */
@@ -34,6 +36,15 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
       connect: (client, { logFifos }) => protocolClient().connectLogDriver(client, { fifoFolder: logFifos }),
     },
   ],
-  [Authz1.id, { implementsName: 'authz', connect: (client) => protocolClient().connectAuthorizationPlugin(client) }],
+  [
+    Authz1.id,
+    {
+      implementsName: 'authz',
+      connect: (client, { implemented }) =>
+        protocolClient().connectAuthorizationPlugin(client, {
+          wantsContext: implemented.includes('authz.context/v1'),
+        }),
+    },
+  ],
   [IpamDriver1.id, { implementsName: 'IpamDriver', connect: (client) => protocolClient().connectIpamDriver(client) }],
 ]);

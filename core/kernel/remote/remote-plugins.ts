@@ -102,7 +102,7 @@ export class RemotePlugins implements DriverDiscovery {
 
   private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
     await this.tidy();
-    return kind.connect(plugin.client, { logFifos: this.logFifos });
+    return kind.connect(plugin.client, { logFifos: this.logFifos, implemented: plugin.kinds });
   }
 
   /** FIFOs of a run that was killed: whoever read them has seen their end. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AuthorizationPlugin, AuthorizationRequest } from '@gantry/sdk';
+import type { AuthorizationContext, AuthorizationPlugin, AuthorizationRequest } from '@gantry/sdk';
 import { connectAuthorizationPlugin, connectPlugin } from '@gantry/sdk/client';
 import { serve } from '@gantry/sdk/serve';
 import { openAllowList } from '../allow-list';
@@ -54,6 +54,9 @@ describe.each([
     [asked('GET', '/%zz'), 'cannot be read'],
     [asked('POST', '/containers/create'), 'without a description'],
     [asked('POST', '/%63ontainers/create', { HostConfig: { Privileged: true } }), 'may not ask for Privileged'],
+    [asked('POST', '/containers/create', { hostconfig: { privileged: true } }), 'may not ask for Privileged'],
+    [asked('POST', '/containers/create', { HostConfig: {}, hostConfig: { CapAdd: ['ALL'] } }), 'without a description'],
+    [asked('POST', '/containers/create', { HostConfig: { mounts: [{ type: 'bind' }] } }), 'Mounts'],
     [asked('POST', '/containers/create', { HostConfig: { PidMode: 'host', Binds: ['/:/x'] } }), 'Binds, PidMode'],
     [asked('POST', '/containers/create', { HostConfig: { Mounts: [{ Type: 'bind' }] } }), 'Mounts'],
   ])('refuses %#: $0.method $0.uri', (request, message) =>
@@ -64,4 +67,22 @@ describe.each([
       }),
     ),
   );
+});
+
+test('an object with an owner is its owner’s alone, and without context nothing is allowed', async () => {
+  const plugin = openAllowList({ allow: ['* *'], privileged: true, ownerLabel: 'owner' });
+  expect(plugin.wantsContext).toBe(true);
+  const judge = (owner: string | undefined, who: Partial<AuthorizationContext>) => {
+    const labels: Record<string, string> = owner === undefined ? {} : { owner };
+    const subject = { kind: 'container', id: 'abc', name: 'web', labels };
+    return plugin.request({ ...asked('POST', '/x'), context: { listener: 'unix:///s', subject, ...who } }, signal);
+  };
+  const alice = { certificate: { subject: { CN: ['alice'] }, alternativeNames: [] } };
+  const root = { peer: { uid: 0, gid: 0, pid: 1 } };
+  expect(await judge('alice', alice)).toEqual({ allow: true });
+  expect(await judge('uid:0', root)).toEqual({ allow: true });
+  expect(await judge(undefined, {})).toEqual({ allow: true });
+  expect(await judge('alice', root)).toEqual({ allow: false, message: 'container web belongs to alice' });
+  expect(await judge('uid:0', alice)).toMatchObject({ allow: false });
+  expect(await plugin.request(asked('GET', '/x'), signal)).toMatchObject({ allow: false });
 });
