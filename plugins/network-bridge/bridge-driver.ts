@@ -19,11 +19,11 @@ import { type FallbackMtu, parseBridgeOptions } from './bridge-options';
 import { assertPools } from './bridge-pools';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
 import type { Firewall } from './firewall/firewall';
-import type { FirewallNetwork } from './firewall/ruleset';
+import type { FirewallNetwork } from './firewall/network-rules';
 import { enableForwarding, ensureBridge, removeBridge } from './link/bridge-device';
 import { createEndpointLink, macOf, removeEndpointLink, sandboxEnd } from './link/endpoint-link';
 import type { PortAllocator } from './ports/port-allocator';
-import { bindPorts, boundPorts } from './published-ports';
+import { bindPorts, boundPorts, type PublishPolicy } from './published-ports';
 import { restoreBridges } from './restore-bridges';
 
 export interface BridgeDriver extends NetworkDriver {
@@ -44,6 +44,7 @@ export interface BridgeDeps {
   readonly conntrack: NetlinkSocket;
   readonly firewall: Firewall;
   readonly allocator: PortAllocator;
+  readonly publishing: PublishPolicy;
   readonly networks: Map<string, BridgeNetwork>;
 }
 
@@ -192,7 +193,7 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
   };
 
   async function publish(found: BridgeNetwork, endpoint: BridgeEndpoint, options: EndpointOptions): Promise<void> {
-    const { bound, rules } = bindPorts(allocator, found, endpoint, options);
+    const { bound, rules } = bindPorts(allocator, deps.publishing, found, endpoint, options);
     endpoint.bound = bound;
     try {
       await firewall.publish(endpoint.endpointId, rules);

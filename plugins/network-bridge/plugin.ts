@@ -9,7 +9,7 @@ export const plugin = definePlugin({
   provides: { bridge: NetworkDriver1 },
   config: bridgeConfig,
   start: ({ config, settings, log, onStop }) => {
-    const driver = startBridge(settings, config.mtu, log);
+    const driver = startBridge(settings, config, log);
     onStop(() => driver.close());
     return { bridge: driver };
   },

@@ -9,31 +9,47 @@ export interface Publication {
   readonly rules: readonly FirewallPort[];
 }
 
-/** Binds every port of an endpoint, or none. @param defaultHostIp for bindings without an address; empty = all */
+/** How ports are published on this host. */
+export interface PublishPolicy {
+  /** Families the packet filter translates; ports of others are served by relays alone. */
+  readonly translates: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** Published ports are open at the containers' own addresses, too. */
+  readonly directRouting: boolean;
+}
+
+/** Binds every port of an endpoint, or none. */
 export function bindPorts(
   allocator: PortAllocator,
+  policy: PublishPolicy,
   network: BridgeNetwork,
   endpoint: BridgeEndpoint,
   options: EndpointOptions,
 ): Publication {
   const bound: BoundHostPort[] = [];
-  const rules: FirewallPort[] = openPorts(network, endpoint, options);
+  const rules: FirewallPort[] = openPorts(policy, network, endpoint, options);
   const ipv4 = plainAddress(endpoint.iface.address);
   const ipv6 = plainAddress(endpoint.iface.addressIPv6);
   try {
     for (const binding of options.portMap) {
       const { proto, port } = binding;
-      if (proto === 'sctp') throw invalidParameter(`publishing sctp ports is not supported: ${port}/sctp`);
       const targets: PortTargets = {
         ipv4: ipv4 ? { ip: ipv4, port } : undefined,
         ipv6: ipv6 ? { ip: ipv6, port } : undefined,
       };
-      for (const hostIps of hostAddresses(binding, network, targets, allocator.userlandProxy)) {
-        const ports = allocator.bind({ ...binding, proto }, hostIps, targets);
+      for (const hostIps of hostAddresses(binding, network, targets, allocator.relays)) {
+        const ports = allocator.bind(binding, hostIps, targets);
         bound.push(...ports);
         for (const { hostIp, hostPort } of ports) {
-          const target = isIPv6(hostIp) ? targets.ipv6 : targets.ipv4;
+          const v6 = isIPv6(hostIp);
+          const target = v6 ? targets.ipv6 : targets.ipv4;
+          const translated = v6 ? policy.translates.ipv6 : policy.translates.ipv4;
           if (target === undefined) continue;
+          if (!translated) {
+            if (proto !== 'sctp') continue;
+            throw invalidParameter(
+              `cannot publish ${port}/sctp: sctp ports are translated by the packet filter, which the settings leave to the operator`,
+            );
+          }
           const any = hostIp === '0.0.0.0' || hostIp === '::';
           rules.push({ proto, hostIp: any ? '' : hostIp, hostPort, targetIp: target.ip, targetPort: target.port });
         }
@@ -50,18 +66,21 @@ export function boundPorts(bound: readonly BoundHostPort[]): BoundPort[] {
   return bound.map(({ proto, port, hostIp, hostPort }) => ({ proto, port, hostIp, hostPort }));
 }
 
-/** Containers of routed networks are reached by their own addresses: their ports are opened, not translated. */
-export function openPorts(network: BridgeNetwork, endpoint: BridgeEndpoint, options: EndpointOptions): FirewallPort[] {
+/** Containers that are reached by their own addresses, as on routed networks: their ports are opened, not translated. */
+export function openPorts(
+  policy: PublishPolicy,
+  network: BridgeNetwork,
+  endpoint: BridgeEndpoint,
+  options: EndpointOptions,
+): FirewallPort[] {
   const { gatewayMode4, gatewayMode6 } = network.options;
   const targets = [
-    gatewayMode4 === 'routed' ? plainAddress(endpoint.iface.address) : '',
-    gatewayMode6 === 'routed' ? plainAddress(endpoint.iface.addressIPv6) : '',
+    policy.directRouting || gatewayMode4 === 'routed' ? plainAddress(endpoint.iface.address) : '',
+    policy.directRouting || gatewayMode6 === 'routed' ? plainAddress(endpoint.iface.addressIPv6) : '',
   ].filter(Boolean);
   const ports = new Map(options.portMap.map((binding) => [`${binding.proto} ${binding.port}`, binding]));
   return targets.flatMap((targetIp) =>
-    [...ports.values()].flatMap(({ proto, port }) =>
-      proto === 'sctp' ? [] : [{ proto, hostIp: '', hostPort: 0, targetIp, targetPort: port }],
-    ),
+    [...ports.values()].map(({ proto, port }) => ({ proto, hostIp: '', hostPort: 0, targetIp, targetPort: port })),
   );
 }
 
@@ -79,6 +98,6 @@ function hostAddresses(
   if (wished !== '') return serves4 || (serves6 && isIPv6(wished)) ? [[wished]] : [];
   const both = serves4 ? ['0.0.0.0'] : [];
   // The IPv6 side of an IPv4-only container is served by the relay.
-  if (serves6 || (relays && serves4 && targets.ipv6 === undefined)) both.push('::');
+  if (serves6 || (relays && binding.proto !== 'sctp' && serves4 && targets.ipv6 === undefined)) both.push('::');
   return both.length > 0 ? [both] : [];
 }

@@ -2,7 +2,8 @@ import { errorMessage, type RestoredNetwork } from '@gantry/sdk';
 import { type BridgeDeps, firewallNetwork, setUpNetwork } from './bridge-driver';
 import { parseBridgeOptions } from './bridge-options';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
-import type { FirewallNetwork, FirewallPort } from './firewall/ruleset';
+import type { FirewallNetwork } from './firewall/network-rules';
+import type { FirewallPort } from './firewall/ruleset';
 import { collectBridges } from './link/bridge-device';
 import { collectEndpointLinks } from './link/endpoint-link';
 import { bindPorts, openPorts } from './published-ports';
@@ -64,11 +65,11 @@ function retake(
 ): void {
   const endpoint = network.endpoints.get(endpointId)!;
   const bound: BridgeEndpoint['bound'][number][] = [];
-  const rules: FirewallPort[] = openPorts(network, endpoint, options);
+  const rules: FirewallPort[] = openPorts(deps.publishing, network, endpoint, options);
   for (const { proto, port, hostIp, hostPort } of boundPorts) {
     try {
       const portMap = [{ proto, port, hostIp, hostPort, hostPortEnd: hostPort }];
-      const publication = bindPorts(deps.allocator, network, endpoint, { ...options, portMap });
+      const publication = bindPorts(deps.allocator, deps.publishing, network, endpoint, { ...options, portMap });
       bound.push(...publication.bound);
       rules.push(...publication.rules.filter((rule) => rule.hostPort !== 0));
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { DaemonSettings, Logger } from '@gantry/sdk';
+import { type DaemonSettings, invalidParameter, type Logger } from '@gantry/sdk';
 import { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { NETLINK_NETFILTER } from '@gantry/sdk/linux/nftables';
 import { type BridgeDriver, createBridgeDriver } from './bridge-driver';
@@ -6,7 +6,17 @@ import { Firewall } from './firewall/firewall';
 import { PortAllocator } from './ports/port-allocator';
 
 /** Puts the driver together; nothing in the kernel changes before its first call. */
-export function startBridge(settings: DaemonSettings, mtu: number, log: Logger): BridgeDriver {
+export function startBridge(
+  settings: DaemonSettings,
+  { mtu, hostFirewallDecides }: { readonly mtu: number; readonly hostFirewallDecides: boolean },
+  log: Logger,
+): BridgeDriver {
+  const { bridge } = settings;
+  const managed = { ipv4: bridge.manageFirewall, ipv6: bridge.manageFirewallV6 };
+  if (!managed.ipv4 && !bridge.icc)
+    throw invalidParameter(
+      'You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true',
+    );
   const owner = `gantry-${settings.engineId.slice(0, 8)}`;
   const netfilter = NetlinkSocket.open(NETLINK_NETFILTER);
   return createBridgeDriver({
@@ -17,8 +27,12 @@ export function startBridge(settings: DaemonSettings, mtu: number, log: Logger):
     socket: NetlinkSocket.open(),
     netfilter,
     conntrack: NetlinkSocket.open(NETLINK_NETFILTER),
-    firewall: new Firewall(owner, settings.bridge.manageFirewall, netfilter, log),
-    allocator: new PortAllocator(settings.bridge.userlandProxy),
+    firewall: new Firewall(owner, { ...managed, acceptFwmark: bridge.acceptFwmark }, netfilter, log),
+    allocator: new PortAllocator(bridge.userlandProxy || hostFirewallDecides),
+    publishing: {
+      translates: hostFirewallDecides ? { ipv4: false, ipv6: false } : managed,
+      directRouting: bridge.allowDirectRouting,
+    },
     networks: new Map(),
   });
 }

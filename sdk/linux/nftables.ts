@@ -1,4 +1,4 @@
-import { attribute, type NetlinkMessage, type NetlinkSocket, netlinkFlags, parseAttributes } from './netlink';
+import { attribute, type NetlinkMessage, type NetlinkSocket, netlinkFlags } from './netlink';
 
 /**
  * The few nf_tables messages that are sent too often to start the nft program for. A batch is one transaction:
@@ -10,16 +10,21 @@ export const NETLINK_NETFILTER = 12;
 /** Address families a table may serve. */
 export type NftFamily = 'inet' | 'ip' | 'ip6';
 
-const families: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, ip6: 10 };
-const SUBSYSTEM = 10;
-const message = {
+/** Numbers of the families. */
+export const nftFamilies: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, ip6: 10 };
+export const NFT_SUBSYSTEM = 10;
+/** Numbers of the messages of nf_tables. */
+export const nftMessage = {
   newTable: 0,
   getTable: 1,
   delTable: 2,
   newChain: 3,
+  getChain: 4,
   newRule: 6,
   getRule: 7,
+  getSet: 10,
   newSetElement: 12,
+  getSetElement: 13,
   delSetElement: 14,
   getGeneration: 16,
 } as const;
@@ -35,30 +40,30 @@ export interface MapElement {
 
 /** Adds elements to a set or map. The transaction fails with ENOENT when table or map is missing. */
 export function addElements(family: NftFamily, table: string, set: string, elements: readonly MapElement[]) {
-  return elementMessage(message.newSetElement, netlinkFlags.create, family, table, set, elements);
+  return elementMessage(nftMessage.newSetElement, netlinkFlags.create, family, table, set, elements);
 }
 
 /** Deletes elements. The transaction fails with ENOENT when one is missing. */
 export function deleteElements(family: NftFamily, table: string, set: string, elements: readonly MapElement[]) {
-  return elementMessage(message.delSetElement, 0, family, table, set, elements);
+  return elementMessage(nftMessage.delSetElement, 0, family, table, set, elements);
 }
 
 /** Makes a table. There already is success. */
 export function addTable(family: NftFamily, table: string): NetlinkMessage {
-  return make(message.newTable, netlinkFlags.create, family, [attribute(1, table)], `add table ${table}`);
+  return nftMessageOf(nftMessage.newTable, netlinkFlags.create, family, [attribute(1, table)], `add table ${table}`);
 }
 
 /** Deletes a table with all it holds. The transaction fails with ENOENT when there is none. */
 export function deleteTable(family: NftFamily, table: string): NetlinkMessage {
-  return make(message.delTable, 0, family, [attribute(1, table)], `delete table ${table}`);
+  return nftMessageOf(nftMessage.delTable, 0, family, [attribute(1, table)], `delete table ${table}`);
 }
 
 /** A base chain for locally generated packets, before they are routed. */
 export function addNatOutputChain(family: NftFamily, table: string, chain: string): NetlinkMessage {
   const HOOK_OUTPUT = 3;
   const PRIORITY = -100;
-  return make(
-    message.newChain,
+  return nftMessageOf(
+    nftMessage.newChain,
     netlinkFlags.create,
     family,
     [
@@ -103,36 +108,13 @@ export function addPortRedirect(
       attribute(5, be32(2)),
     ]),
   ];
-  return make(
-    message.newRule,
+  return nftMessageOf(
+    nftMessage.newRule,
     netlinkFlags.create | netlinkFlags.append,
     'ip',
     [attribute(1, table), attribute(2, chain), attribute(4 | NESTED, expressions)],
     `add rule to ${chain}`,
   );
-}
-
-/** Number of the ruleset, which grows with every change anybody makes in the namespace of the socket, and who made the last. */
-export function rulesetGeneration(socket: NetlinkSocket): { readonly number: number; readonly changedBy: number } {
-  const [reply] = socket.query(make(message.getGeneration, 0, 'inet', [], 'get generation'));
-  const attributes = reply && parseAttributes(reply.body, 4);
-  return { number: attributes?.get(1)?.readUInt32BE(0) ?? 0, changedBy: attributes?.get(2)?.readUInt32BE(0) ?? 0 };
-}
-
-/** A text that changes when the table or its rules change; undefined when there is no such table. Elements do not count. */
-export function tableFingerprint(socket: NetlinkSocket, family: NftFamily, table: string): string | undefined {
-  try {
-    const [reply] = socket.query(make(message.getTable, 0, family, [attribute(1, table)], `get table ${table}`));
-    const found = reply && parseAttributes(reply.body, 4);
-    const head = Buffer.concat([Buffer.from([families[family], 0, 0, 0]), attribute(1, table)]);
-    const rules = socket
-      .dump((SUBSYSTEM << 8) | message.getRule, head)
-      .map((rule) => parseAttributes(rule.body, 4).get(3)?.toString('hex'));
-    return [found?.get(4)?.toString('hex'), found?.get(3)?.toString('hex'), ...rules].join(' ');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** Begin and end of a transaction, for `NetlinkSocket.transaction`. */
@@ -169,22 +151,23 @@ function elementMessage(
     ]),
   );
   const attributes = [attribute(1, table), attribute(2, set), attribute(3 | NESTED, list)];
-  return make(type, flags, family, attributes, `elements of ${table} ${set}`);
+  return nftMessageOf(type, flags, family, attributes, `elements of ${table} ${set}`);
 }
 
-function make(
+/** A message of nf_tables with its attributes. */
+export function nftMessageOf(
   type: number,
   flags: number,
   family: NftFamily,
   attributes: readonly Buffer[],
   what: string,
 ): NetlinkMessage {
-  const head = Buffer.from([families[family], 0, 0, 0]);
-  return { type: (SUBSYSTEM << 8) | type, flags, body: Buffer.concat([head, ...attributes]), what };
+  const head = Buffer.from([nftFamilies[family], 0, 0, 0]);
+  return { type: (NFT_SUBSYSTEM << 8) | type, flags, body: Buffer.concat([head, ...attributes]), what };
 }
 
 function batchBody(): Buffer {
-  return Buffer.from([0, 0, 0, SUBSYSTEM]);
+  return Buffer.from([0, 0, 0, NFT_SUBSYSTEM]);
 }
 
 function expression(name: string, data: readonly Buffer[]): Buffer {
@@ -215,7 +198,8 @@ function immediate(register: number, value: Uint8Array): Buffer {
   ]);
 }
 
-function concatenation(fields: readonly Uint8Array[]): Buffer {
+/** Fields as the kernel keeps them in keys and values of sets: each padded to four bytes. */
+export function concatenation(fields: readonly Uint8Array[]): Buffer {
   return Buffer.concat(fields.map((field) => Buffer.concat([field, Buffer.alloc((4 - (field.length % 4)) % 4)])));
 }
 

@@ -26,6 +26,7 @@ export const socketConstants = {
   SO_PEERCRED: 17,
   SO_DOMAIN: 39,
   IPPROTO_IPV6: 41,
+  IPPROTO_SCTP: 132,
   IPV6_V6ONLY: 26,
 } as const;
 
@@ -75,29 +76,31 @@ export function peerCredentials(fd: number): PeerCredentials {
 }
 
 /**
- * A bound (and for `tcp` listening) non-blocking socket, ready for `dgram.bind({fd})` or `server.listen({fd})`.
+ * A bound (and but for `udp` listening) non-blocking socket, ready for `dgram.bind({fd})` or `server.listen({fd})`.
  * IPv6 sockets serve IPv6 only.
  *
  * @param address plain IPv4 or IPv6 address in binary form (4 or 16 bytes)
- * @throws Error with `code` EADDRINUSE, EADDRNOTAVAIL, EACCES …
+ * @throws Error with `code` EADDRINUSE, EADDRNOTAVAIL, EACCES, EPROTONOSUPPORT …
  */
 export function openBoundSocket(
-  kind: 'tcp' | 'udp',
+  kind: 'tcp' | 'udp' | 'sctp',
   address: Uint8Array,
   port: number,
   options: { listen?: boolean; reuseAddress?: boolean } = {},
 ): number {
   const v6 = address.length === 16;
-  const fd = openSocket(v6 ? C.AF_INET6 : C.AF_INET, (kind === 'tcp' ? C.SOCK_STREAM : C.SOCK_DGRAM) | C.SOCK_NONBLOCK);
+  const type = kind === 'udp' ? C.SOCK_DGRAM : C.SOCK_STREAM;
+  const protocol = kind === 'sctp' ? C.IPPROTO_SCTP : 0;
+  const fd = openSocket(v6 ? C.AF_INET6 : C.AF_INET, type | C.SOCK_NONBLOCK, protocol);
   try {
     if (v6) setSocketOption(fd, C.IPPROTO_IPV6, C.IPV6_V6ONLY, 1);
-    if (kind === 'tcp' && (options.reuseAddress ?? true)) setSocketOption(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
+    if (kind !== 'udp' && (options.reuseAddress ?? true)) setSocketOption(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
     const sockaddr = Buffer.alloc(v6 ? 28 : 16);
     sockaddr.writeUInt16LE(v6 ? C.AF_INET6 : C.AF_INET, 0);
     sockaddr.writeUInt16BE(port, 2);
     sockaddr.set(address, v6 ? 8 : 4);
     if (bindCall(fd, sockaddr, sockaddr.length) !== 0) throw systemCallError('bind', errno(), `port ${port}`);
-    if (kind === 'tcp' && (options.listen ?? true) && listenCall(fd, 511) !== 0)
+    if (kind !== 'udp' && (options.listen ?? true) && listenCall(fd, 511) !== 0)
       throw systemCallError('listen', errno(), `port ${port}`);
     return fd;
   } catch (error) {

@@ -1,46 +1,50 @@
 import { errorMessage, type Logger } from '@gantry/sdk';
 import { NetlinkSocket } from '@gantry/sdk/linux/netlink';
-import { NETLINK_NETFILTER, rulesetGeneration, tableFingerprint } from '@gantry/sdk/linux/nftables';
+import { NETLINK_NETFILTER } from '@gantry/sdk/linux/nftables';
+import { listElements, rulesetGeneration, tableFingerprint } from '@gantry/sdk/linux/nftables-listing';
+import { type MapName, OPERATOR_CHAIN } from './ruleset';
 
-const INTERVAL_MS = 1000;
+// The kernel's own notifications would need a thread that waits for them; the number costs a microsecond.
+const INTERVAL_MS = 500;
+
+export interface DriftEvents {
+  /** What the maps must hold, sorted. */
+  expected(): ReadonlyMap<MapName, readonly string[]>;
+  /** The table is not what it was; the watch goes on when it has settled. */
+  heal(): Promise<void>;
+  /** Somebody else changed anything in the ruleset. */
+  foreignChange(): void;
+}
 
 /**
- * Notices that somebody flushed or changed our table. Asking for the number of the ruleset costs a system call
- * of a microsecond; only when it has changed the table itself is looked at.
+ * Notices that somebody flushed or changed our table: rules, chains or elements. The number of the ruleset grows with
+ * every transaction; only when it has grown by more than our own did, the table itself is looked at.
  */
 export class DriftWatch {
   private readonly socket = NetlinkSocket.open(NETLINK_NETFILTER);
   private timer: NodeJS.Timeout | undefined;
   private generation = -1;
-  private expected: string | undefined;
-  private writing = false;
+  private ownChanges = 0;
+  private fingerprint: string | undefined;
+  private writing = 0;
   private closed = false;
 
-  /**
-   * @param heal      called when the table is not what it was; the watch goes on when it has settled
-   * @param onForeignChange  called after somebody else changed anything in the ruleset
-   */
   constructor(
     private readonly table: string,
     private readonly log: Logger,
-    private readonly heal: () => Promise<void>,
-    private readonly onForeignChange: () => void,
+    private readonly events: DriftEvents,
   ) {}
 
-  /** Runs what writes the table, blind to it meanwhile; what the table looks like afterwards is right. */
-  async whileWriting(work: () => Promise<void>): Promise<void> {
-    this.writing = true;
+  /** Runs one transaction of ours, blind to the table meanwhile. @param rules it changes more than elements */
+  async whileWriting(rules: boolean, work: () => Promise<void>): Promise<void> {
+    this.writing++;
     try {
       await work();
-      if (!this.closed) this.remember();
+      this.ownChanges++;
+      if (rules && !this.closed) this.remember();
     } finally {
-      this.writing = false;
+      this.writing--;
     }
-  }
-
-  private remember(): void {
-    this.expected = tableFingerprint(this.socket, 'inet', this.table);
-    this.timer ??= setInterval(() => this.check(), INTERVAL_MS).unref();
   }
 
   close(): void {
@@ -50,21 +54,38 @@ export class DriftWatch {
     this.socket.close();
   }
 
+  private remember(): void {
+    this.fingerprint = tableFingerprint(this.socket, 'inet', this.table, OPERATOR_CHAIN);
+    this.timer ??= setInterval(() => this.check(), INTERVAL_MS).unref();
+  }
+
   private check(): void {
-    if (this.writing) return;
+    if (this.writing > 0) return;
     try {
       const generation = rulesetGeneration(this.socket);
-      if (generation.number === this.generation) return;
-      this.generation = generation.number;
-      if (generation.changedBy !== process.pid) this.onForeignChange();
-      if (tableFingerprint(this.socket, 'inet', this.table) === this.expected) return;
+      const foreign = generation !== this.generation + this.ownChanges;
+      this.generation = generation;
+      this.ownChanges = 0;
+      if (!foreign) return;
+      this.events.foreignChange();
+      if (this.isIntact()) return;
       this.log.warn('the packet filter was changed by somebody else, writing our table anew', { table: this.table });
-      this.heal().catch((error) => {
+      this.events.heal().catch((error) => {
         this.generation = -1; // Tried again at the next look.
         this.log.error('our table could not be written', { table: this.table, error: errorMessage(error) });
       });
     } catch (error) {
       this.log.warn('the packet filter could not be looked at', { error: errorMessage(error) });
     }
+  }
+
+  private isIntact(): boolean {
+    if (tableFingerprint(this.socket, 'inet', this.table, OPERATOR_CHAIN) !== this.fingerprint) return false;
+    for (const [name, wanted] of this.events.expected()) {
+      const found = listElements(this.socket, 'inet', this.table, name)?.sort();
+      if (found === undefined || found.length !== wanted.length || found.some((one, i) => one !== wanted[i]))
+        return false;
+    }
+    return true;
   }
 }

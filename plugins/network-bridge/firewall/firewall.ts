@@ -1,11 +1,20 @@
 import { errorMessage, type Logger } from '@gantry/sdk';
 import type { NetlinkMessage, NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { deleteTable, nftTransaction } from '@gantry/sdk/linux/nftables';
+import { countRules, listChains, listSets } from '@gantry/sdk/linux/nftables-listing';
 import { DriftWatch } from './drift-watch';
-import { addPorts, deletePorts } from './elements';
+import { addPorts, deletePorts, expectedElements } from './elements';
 import { ForwardPolicy } from './forward-policy';
+import type { FirewallNetwork } from './network-rules';
 import { runNft } from './nft';
-import { type FirewallNetwork, type FirewallPort, tableScript } from './ruleset';
+import {
+  emptyScript,
+  type FirewallPort,
+  OPERATOR_CHAIN,
+  type TableContent,
+  type TableOptions,
+  tableScript,
+} from './ruleset';
 
 /**
  * The daemon's own nft table. What it must hold is kept here; changes that come while one transaction runs go
@@ -20,24 +29,26 @@ export class Firewall {
   private readonly watch: DriftWatch | undefined;
   private readonly policy: ForwardPolicy;
 
+  private readonly enabled: boolean;
+
   /**
-   * @param enabled false = the operator looks after the rules
+   * @param options with neither family managed the operator looks after the rules
    * @param socket  netlink of protocol NETLINK_NETFILTER, owned by the caller
    */
   constructor(
     private readonly table: string,
-    private readonly enabled: boolean,
+    private readonly options: TableOptions,
     private readonly socket: NetlinkSocket,
     private readonly log: Logger,
   ) {
-    this.policy = new ForwardPolicy(table, log);
-    if (enabled)
-      this.watch = new DriftWatch(
-        table,
-        log,
-        () => this.change([], true),
-        () => this.policy.update(this.bridges()),
-      );
+    this.enabled = options.ipv4 || options.ipv6;
+    this.policy = new ForwardPolicy(table, options, log);
+    if (this.enabled)
+      this.watch = new DriftWatch(table, log, {
+        expected: () => expectedElements([...this.ports.values()].flat()),
+        heal: () => this.change([], true),
+        foreignChange: () => this.policy.update(this.bridges()),
+      });
   }
 
   async setNetwork(networkId: string, network: FirewallNetwork): Promise<void> {
@@ -73,15 +84,26 @@ export class Firewall {
     await this.change([], true);
   }
 
-  /** @param remove take the table away: no container needs it */
+  /** @param remove take the table away: no container needs it. What the operator wrote into it stays */
   async close(remove: boolean): Promise<void> {
     this.watch?.close();
     await this.running;
     if (!remove || !this.enabled) return;
     await this.policy.remove();
+    if (countRules(this.socket, 'inet', this.table, OPERATOR_CHAIN) > 0) {
+      await runNft(emptyScript(this.table, this.content()));
+      return;
+    }
     await nftTransaction(this.socket, [deleteTable('inet', this.table)]).catch((error) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
+  }
+
+  private content(): TableContent {
+    return {
+      chains: listChains(this.socket, 'inet', this.table),
+      sets: listSets(this.socket, 'inet', this.table),
+    };
   }
 
   private bridges(): string[] {
@@ -107,7 +129,7 @@ export class Firewall {
   private async apply(messages: readonly NetlinkMessage[], whole: boolean): Promise<void> {
     if (!whole) {
       try {
-        await nftTransaction(this.socket, messages);
+        await this.watch!.whileWriting(false, () => nftTransaction(this.socket, messages));
         return;
       } catch (error) {
         this.log.warn('a change of the packet filter failed, writing the whole table anew', {
@@ -117,8 +139,13 @@ export class Firewall {
       }
     }
     const ports = [...this.ports.values()].flat();
-    const write = () => runNft(tableScript(this.table, this.networks.values(), ports));
-    await (this.watch ? this.watch.whileWriting(write) : write());
+    await this.watch!.whileWriting(true, () => {
+      const script = tableScript(this.table, this.networks.values(), ports, this.content(), this.options);
+      // Somebody who changes the table at this very moment makes the script wrong: then it is written again.
+      return runNft(script).catch(() =>
+        runNft(tableScript(this.table, this.networks.values(), ports, this.content(), this.options)),
+      );
+    });
     this.policy.update(this.bridges());
   }
 }

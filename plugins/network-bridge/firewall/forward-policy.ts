@@ -15,6 +15,7 @@ export class ForwardPolicy {
 
   constructor(
     owner: string,
+    private readonly managed: { readonly ipv4: boolean; readonly ipv6: boolean },
     private readonly log: Logger,
   ) {
     this.chain = owner.toUpperCase();
@@ -44,7 +45,8 @@ export class ForwardPolicy {
   private async apply(): Promise<void> {
     const bridges = this.wanted;
     const accepts = bridges.flatMap((bridge) => [`-i ${bridge} -j ACCEPT`, `-o ${bridge} -j ACCEPT`]);
-    for (const [program, restore] of families) {
+    for (const [program, restore, family] of families) {
+      if (!this.managed[family]) continue;
       const rules = await run(program, ['-w', '5', '-S', 'FORWARD']);
       const jumps = rules?.includes(`-j ${this.chain}`) ?? false;
       if (!jumps && !/^-P FORWARD DROP/m.test(rules ?? '')) continue;
@@ -64,8 +66,8 @@ export class ForwardPolicy {
 }
 
 const families = [
-  ['iptables', 'iptables-restore'],
-  ['ip6tables', 'ip6tables-restore'],
+  ['iptables', 'iptables-restore', 'ipv4'],
+  ['ip6tables', 'ip6tables-restore', 'ipv6'],
 ] as const;
 
 /** @returns what the program says; undefined when it is not installed or fails */

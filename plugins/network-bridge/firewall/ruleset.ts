@@ -1,25 +1,8 @@
-import type { GatewayMode } from '../bridge-options';
-
-/** What the packet filter must know about a network. */
-export interface FirewallNetwork {
-  readonly bridgeName: string;
-  /** CIDR. */
-  readonly subnets4: readonly string[];
-  readonly subnets6: readonly string[];
-  readonly icc: boolean;
-  readonly masquerade: boolean;
-  readonly internal: boolean;
-  readonly gatewayMode4: GatewayMode;
-  readonly gatewayMode6: GatewayMode;
-  /** Source address of what leaves; empty = masquerade. */
-  readonly sourceIp4: string;
-  readonly sourceIp6: string;
-  readonly trustedInterfaces: readonly string[];
-}
+import { chainName, chains, type FirewallNetwork, keepInside, masqueradeRules } from './network-rules';
 
 /** A published port. */
 export interface FirewallPort {
-  readonly proto: 'tcp' | 'udp';
+  readonly proto: 'tcp' | 'udp' | 'sctp';
   /** Host address; empty = any of the family of `targetIp`. */
   readonly hostIp: string;
   /** 0 = not translated: the container's own address is open at this port. */
@@ -28,11 +11,48 @@ export interface FirewallPort {
   readonly targetPort: number;
 }
 
-/** Names would need /etc/protocols, which a small system does not have. */
-export const protocolNumber = { tcp: 6, udp: 17 } as const;
+/** What the settings say about the whole table. */
+export interface TableOptions {
+  /** Which families are filtered and translated at all. */
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** `mark` or `mark/mask` of packets that may always reach containers; empty = none. */
+  readonly acceptFwmark: string;
+}
 
-/** The whole table as one script that replaces what is there. */
-export function tableScript(table: string, networks: Iterable<FirewallNetwork>, ports: Iterable<FirewallPort>): string {
+/** What a table holds already, to be replaced. */
+export interface TableContent {
+  readonly chains: readonly string[];
+  readonly sets: readonly { readonly name: string; readonly isMap: boolean }[];
+}
+
+/** Names would need /etc/protocols, which a small system does not have. */
+export const protocolNumber = { tcp: 6, udp: 17, sctp: 132 } as const;
+
+/** The chain that belongs to the operator: asked first about everything forwarded, and never flushed. */
+export const OPERATOR_CHAIN = 'DOCKER-USER';
+
+/** Takes everything out of the table but the operator's chain. */
+export function emptyScript(table: string, { chains, sets }: TableContent): string {
+  const ours = chains.filter((chain) => chain !== OPERATOR_CHAIN);
+  return [
+    `add table inet ${table}`,
+    `add chain inet ${table} ${OPERATOR_CHAIN}`,
+    ...ours.map((chain) => `flush chain inet ${table} ${chain}`),
+    ...sets.map(({ name, isMap }) => `delete ${isMap ? 'map' : 'set'} inet ${table} ${name}`),
+    ...ours.map((chain) => `delete chain inet ${table} ${chain}`),
+    '',
+  ].join('\n');
+}
+
+/** The whole table as one script that replaces what is there; the operator's chain stays as it is. */
+export function tableScript(
+  table: string,
+  networks: Iterable<FirewallNetwork>,
+  ports: Iterable<FirewallPort>,
+  present: TableContent,
+  options: TableOptions,
+): string {
   const all = [...networks];
   const published = [...ports];
   const elements = (kind: MapName) => {
@@ -44,10 +64,10 @@ export function tableScript(table: string, networks: Iterable<FirewallNetwork>, 
       ? `elements = { ${all.map((n) => `"${n.bridgeName}" : jump ${chainName(prefix, n)}`).join(', ')} };`
       : '';
   const bridges = all.map((network) => `"${network.bridgeName}"`).join(', ');
-  return `table inet ${table} {}
-delete table inet ${table}
-table inet ${table} {
-  comment "published ports and isolation of containers; owned by the daemon"
+  const families = unmanaged(options);
+  const mark = acceptMark(options.acceptFwmark);
+  return `${emptyScript(table, present)}table inet ${table} {
+  comment "published ports and isolation of containers; owned by the daemon but for the chain ${OPERATOR_CHAIN}"
   set bridges { type ifname; ${bridges ? `elements = { ${bridges} };` : ''} }
   map to-bridge { type ifname : verdict; ${jumps('in')} }
   map from-bridge { type ifname : verdict; ${jumps('out')} }
@@ -63,11 +83,11 @@ table inet ${table} {
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
-    fib daddr type local jump published
+${families}    fib daddr type local jump published
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    ip6 daddr ::1 accept comment "the kernel forwards no IPv6 loopback; the held socket relays"
+${families}    ip6 daddr ::1 accept comment "the kernel forwards no IPv6 loopback; the held socket relays"
     fib daddr type local jump published
   }
   chain published {
@@ -78,7 +98,8 @@ table inet ${table} {
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
-${all
+    jump ${OPERATOR_CHAIN}
+${families}${mark}${all
   .filter((network) => network.internal)
   .map(keepInside)
   .join('')}    oifname vmap @to-bridge
@@ -86,13 +107,14 @@ ${all
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr 127.0.0.0/8 oifname @bridges masquerade
+${families}    ip saddr 127.0.0.0/8 oifname @bridges masquerade
 ${all.map(masqueradeRules).join('')}  }
 ${all.map(chains).join('')}}
 `;
 }
 
 export type MapName = 'any4' | 'addr4' | 'any6' | 'addr6' | 'open4' | 'open6';
+export const mapNames: readonly MapName[] = ['any4', 'addr4', 'any6', 'addr6', 'open4', 'open6'];
 
 /** Which map of the table a port belongs to. */
 export function mapOf(port: FirewallPort): MapName {
@@ -110,66 +132,15 @@ function element(port: FirewallPort): string {
   return `${keyOf(port)} : ${port.targetIp} . ${port.targetPort}`;
 }
 
-function chainName(prefix: string, network: FirewallNetwork): string {
-  // Interface names may hold characters that chain names may not.
-  return `${prefix}-${network.bridgeName.replaceAll(/[^A-Za-z0-9_.-]/g, '_')}`.replaceAll('.', '_');
+/** Rules at the head of a chain that leave a family to the operator. */
+function unmanaged({ ipv4, ipv6 }: TableOptions): string {
+  const leave = (family: string) => `    meta nfproto ${family} accept comment "left to the operator"\n`;
+  return `${ipv4 ? '' : leave('ipv4')}${ipv6 ? '' : leave('ipv6')}`;
 }
 
-function masqueradeRules(network: FirewallNetwork): string {
-  const bridge = `"${network.bridgeName}"`;
-  // A container that reaches itself or a sibling through the host's address must get its answers from there.
-  let rules = '';
-  for (const [family, subnets] of [
-    ['ip', network.subnets4],
-    ['ip6', network.subnets6],
-  ] as const)
-    for (const subnet of subnets)
-      rules += `    ${family} saddr ${subnet} oifname ${bridge} ct status dnat masquerade\n`;
-  if (!network.masquerade || network.internal) return rules;
-  if (network.gatewayMode4 !== 'routed')
-    for (const subnet of network.subnets4)
-      rules += `    ip saddr ${subnet} oifname != ${bridge} ${sourceNat('ip', network.sourceIp4)}\n`;
-  if (network.gatewayMode6 !== 'routed')
-    for (const subnet of network.subnets6)
-      rules += `    ip6 saddr ${subnet} oifname != ${bridge} ${sourceNat('ip6', network.sourceIp6)}\n`;
-  return rules;
-}
-
-function sourceNat(family: 'ip' | 'ip6', address: string): string {
-  return address === '' ? 'masquerade' : `snat ${family} to ${address}`;
-}
-
-// Before the jumps: a port another network publishes would let the packet through otherwise.
-function keepInside({ bridgeName }: FirewallNetwork): string {
-  return `    iifname "${bridgeName}" oifname != "${bridgeName}" drop comment "internal network"\n`;
-}
-
-function chains(network: FirewallNetwork): string {
-  const bridge = `"${network.bridgeName}"`;
-  const siblings = `iifname ${bridge} ${network.icc ? 'accept' : 'drop comment "communication between containers is off"'}`;
-  const open = (family: string, mode: GatewayMode) =>
-    mode === 'nat-unprotected' ? `    meta nfproto ${family} accept\n` : '';
-  if (network.internal)
-    return `  chain ${chainName('in', network)} {
-    iifname ${bridge} ${network.icc ? 'accept' : 'drop'}
-    drop comment "internal network"
-  }
-  chain ${chainName('out', network)} {
-    drop comment "internal network"
-  }
-`;
-  return `  chain ${chainName('in', network)} {
-    ct state established,related accept
-    ct status dnat accept
-    ip daddr . meta l4proto . th dport @open4 accept
-    ip6 daddr . meta l4proto . th dport @open6 accept
-    ${siblings}
-${network.trustedInterfaces.map((name) => `    iifname "${name}" accept\n`).join('')}${open('ipv4', network.gatewayMode4)}${open('ipv6', network.gatewayMode6)}    meta l4proto 1 ${network.gatewayMode4 === 'routed' ? 'accept' : 'drop'}
-    meta l4proto 58 ${network.gatewayMode6 === 'routed' ? 'accept' : 'drop'}
-    drop comment "port is not published"
-  }
-  chain ${chainName('out', network)} {
-    accept
-  }
-`;
+function acceptMark(fwmark: string): string {
+  if (fwmark === '') return '';
+  const [mark = '', mask] = fwmark.split('/');
+  const test = mask === undefined ? `meta mark ${mark}` : `meta mark & ${mask} == ${mark}`;
+  return `    ${test} accept comment "bridge-accept-fwmark"\n`;
 }

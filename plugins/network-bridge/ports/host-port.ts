@@ -21,15 +21,27 @@ export interface PortTarget {
  * @throws Error with `code` EADDRINUSE, EADDRNOTAVAIL, …
  */
 export function holdPort(
-  proto: 'tcp' | 'udp',
+  proto: 'tcp' | 'udp' | 'sctp',
   hostIp: string,
   port: number,
   relayTo: PortTarget | undefined,
 ): HeldPort {
-  const fd = openBoundSocket(proto, addressBytes(hostIp), port);
-  if (relayTo === undefined) return { close: () => closeSync(fd) };
+  const fd = openSocketOf(proto, hostIp, port);
+  if (fd === undefined) return { close: () => undefined };
+  if (relayTo === undefined || proto === 'sctp') return { close: () => closeSync(fd) };
   if (proto === 'udp') return relayUdp(fd, hostIp.includes(':'), relayTo);
   return relay(fd, relayTo);
+}
+
+/** undefined: a kernel without SCTP sockets, where nobody can take an SCTP port. */
+function openSocketOf(proto: 'tcp' | 'udp' | 'sctp', hostIp: string, port: number): number | undefined {
+  try {
+    return openBoundSocket(proto, addressBytes(hostIp), port);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (proto === 'sctp' && (code === 'EPROTONOSUPPORT' || code === 'ESOCKTNOSUPPORT')) return undefined;
+    throw error;
+  }
 }
 
 function relay(fd: number, target: PortTarget): HeldPort {

@@ -3,7 +3,7 @@ import { type PortBinding, systemError } from '@gantry/sdk';
 import { type HeldPort, holdPort, type PortTarget } from './host-port';
 
 export interface BoundHostPort {
-  readonly proto: 'tcp' | 'udp';
+  readonly proto: PortBinding['proto'];
   /** As shown to the user: `0.0.0.0`, `::` or the address that was asked for. */
   readonly hostIp: string;
   readonly hostPort: number;
@@ -21,18 +21,14 @@ export class PortAllocator {
   private readonly taken = new Set<string>();
   private cursor = 0;
 
-  /** @param userlandProxy what reaches the held sockets is relayed */
-  constructor(readonly userlandProxy: boolean) {}
+  /** @param relays what reaches the held sockets is relayed */
+  constructor(readonly relays: boolean) {}
 
   /**
    * Binds one host port on all the addresses, the same on each.
    * @throws system as dockerd words it, nothing is held then
    */
-  bind(
-    binding: PortBinding & { readonly proto: 'tcp' | 'udp' },
-    hostIps: readonly string[],
-    targets: PortTargets,
-  ): BoundHostPort[] {
+  bind(binding: PortBinding, hostIps: readonly string[], targets: PortTargets): BoundHostPort[] {
     const { hostPort, hostPortEnd } = binding;
     if (hostPort !== 0 && hostPortEnd <= hostPort) return this.bindAll(binding, hostPort, hostIps, targets);
     const [first, last] = hostPort === 0 ? ephemeralRange() : [hostPort, hostPortEnd];
@@ -60,7 +56,7 @@ export class PortAllocator {
   }
 
   private bindAll(
-    binding: PortBinding & { readonly proto: 'tcp' | 'udp' },
+    binding: PortBinding,
     hostPort: number,
     hostIps: readonly string[],
     targets: PortTargets,
@@ -75,18 +71,13 @@ export class PortAllocator {
     }
   }
 
-  private bindOne(
-    { proto, port }: PortBinding & { readonly proto: 'tcp' | 'udp' },
-    hostIp: string,
-    hostPort: number,
-    targets: PortTargets,
-  ): BoundHostPort {
+  private bindOne({ proto, port }: PortBinding, hostIp: string, hostPort: number, targets: PortTargets): BoundHostPort {
     const shown = hostIp.includes(':') ? `[${hostIp}]` : hostIp;
     if (this.isTaken(proto, hostIp, hostPort))
       throw systemError(`Bind for ${shown}:${hostPort} failed: port is already allocated`);
     const target = (hostIp.includes(':') ? targets.ipv6 : undefined) ?? targets.ipv4 ?? targets.ipv6;
     try {
-      const held = holdPort(proto, hostIp, hostPort, this.userlandProxy ? target : undefined);
+      const held = holdPort(proto, hostIp, hostPort, this.relays ? target : undefined);
       this.taken.add(keyOf(proto, hostIp, hostPort));
       return { proto, hostIp, hostPort, port, held };
     } catch (error) {

@@ -104,7 +104,7 @@ export async function startEngine(
   const note = (message: string, fields?: Record<string, unknown>) =>
     void complaints.push(`${message} ${JSON.stringify(fields ?? {})}`);
   const log: Logger = { debug: () => undefined, info: () => undefined, warn: note, error: note, child: () => log };
-  const bridge = startBridge(settings, 0, log);
+  const bridge = startBridge(settings, { mtu: 0, hostFirewallDecides: false }, log);
   const drivers: Record<string, NetworkDriver> = { bridge, host: createHostDriver(), null: createNullDriver() };
   const events: EngineEvent[] = [];
   const stops: (() => unknown)[] = [() => bridge.close()];
