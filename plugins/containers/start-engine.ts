@@ -8,6 +8,7 @@ import { observeRoutes } from './api/observe-routes';
 import { refusedRoutes } from './api/refused-routes';
 import { requestSubject } from './api/request-subject';
 import { streamRoutes } from './api/stream-routes';
+import { waitRoute } from './api/wait-route';
 import { containerManager } from './container-manager';
 import { type Engine, type EngineNeeds, makeEngine } from './engine';
 import { systemInfo } from './info';
@@ -49,6 +50,7 @@ export async function startEngine(
         ...archiveRoutes(engine),
         ...observeRoutes(engine),
         commitRoute(engine),
+        waitRoute(engine),
         ...refusedRoutes(engine),
       ],
       subjectOf: (path, params) => requestSubject(engine, path, params),

@@ -10,7 +10,6 @@ import {
 } from '@gantry/sdk';
 import { createContainer, renameContainer } from '../create/create-container';
 import type { Engine } from '../engine';
-import type { WaitCondition } from '../run/container';
 import { settleExit } from '../run/exit-handler';
 import { removeContainer } from '../run/remove-container';
 import { startContainer } from '../run/start-container';
@@ -22,6 +21,7 @@ import {
   unpauseContainer,
 } from '../run/stop-container';
 import { LIST_FILTERS, parseFilters, selectContainers } from './list-filters';
+import { inspectShims, listShims, stopSignalOf } from './older-clients';
 import { parseCreate, queryFlag, queryInteger } from './parse-request';
 import { renderInspect } from './render-inspect';
 import { ListRenderer, renderListItem, statusText } from './render-list';
@@ -46,7 +46,8 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
     {
       method: 'GET',
       path: '/containers/json',
-      handle: async ({ query }) => {
+      shims: listShims,
+      handle: async ({ query, apiVersion }) => {
         const containers = await selectContainers(
           {
             all: queryFlag(query, 'all'),
@@ -55,22 +56,24 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
           },
           engine,
         );
-        if (!queryFlag(query, 'size')) return reply.raw(200, 'application/json', await list.render(containers));
+        const withSize = queryFlag(query, 'size');
+        // The bytes of the last list can only be used again by those who see it as it is.
+        if (!withSize && listShims.every(({ before }) => apiVersionAtLeast(apiVersion, before)))
+          return reply.raw(200, 'application/json', await list.render(containers));
         const shown = await shownImages(containers, engine);
         const nowMs = engine.clock.now().getTime();
         return reply.json(
           200,
           await Promise.all(
             containers.map(async (container) => {
-              const sizes = await engine.images.rootFilesystemSize(container.id);
+              const sizes = withSize ? await engine.images.rootFilesystemSize(container.id) : undefined;
               return {
                 ...renderListItem(
                   container,
                   { status: statusText(container, nowMs).text, image: shown(container) },
                   engine,
                 ),
-                SizeRw: sizes.sizeRw,
-                SizeRootFs: sizes.sizeRootFs,
+                ...(sizes ? { SizeRw: sizes.sizeRw, SizeRootFs: sizes.sizeRootFs } : {}),
               };
             }),
           ),
@@ -80,6 +83,7 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
     {
       method: 'GET',
       path: '/containers/{id}/json',
+      shims: inspectShims,
       handle: async (request) => {
         const container = engine.index.get(id(request));
         const sizes = queryFlag(request.query, 'size')
@@ -89,6 +93,7 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
       },
     },
     post('{id}/start', async (request) => {
+      await assertNoBody(request);
       if (request.query.get('checkpoint')) throw invalidParameter('checkpoint is only supported in experimental mode');
       // A start goes on when its client leaves: half a start helps nobody.
       await startAndTidy(id(request), engine);
@@ -118,7 +123,6 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
       await renameContainer(id(request), request.query.get('name') ?? '', engine);
       return done;
     }),
-    post('{id}/wait', async (request) => wait(request, engine)),
     {
       method: 'DELETE',
       path: '/containers/{id}',
@@ -155,28 +159,17 @@ async function startAndTidy(reference: string, engine: Engine): Promise<void> {
   }
 }
 
-function stopOptions({ query }: ApiRequest) {
-  return { signal: query.get('signal') ?? '', timeoutS: queryInteger(query, 't') };
+function stopOptions(request: ApiRequest) {
+  return { signal: stopSignalOf(request), timeoutS: queryInteger(request.query, 't') };
 }
 
-function wait(request: ApiRequest, engine: Engine): ApiReply {
-  const container = engine.index.get(request.params.id ?? '');
-  const withDetails = apiVersionAtLeast(request.apiVersion, '1.30');
-  // Older clients could not say what to wait for.
-  const asked = (withDetails && request.query.get('condition')) || 'not-running';
-  const condition = ['not-running', 'next-exit', 'removed'].includes(asked) ? (asked as WaitCondition) : undefined;
-  if (condition === undefined) throw invalidParameter(`invalid condition: "${asked}"`);
-  // From here on we listen: an exit between the headers and the body is not missed.
-  const abort = new AbortController();
-  const result = container.wait(condition, abort.signal);
-  return reply.stream(200, 'application/json', async (out, signal) => {
-    const onAbort = () => abort.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    const exit = await result;
-    signal.removeEventListener('abort', onAbort);
-    if (exit === undefined) return;
-    const error = withDetails && exit.error ? { Error: { Message: exit.error } } : {};
-    out.write(`${JSON.stringify({ StatusCode: exit.exitCode, ...error })}\n`);
-  });
+/** @throws invalid-parameter  a start takes no body any more; one too small to be a document is let pass */
+async function assertNoBody(request: ApiRequest): Promise<void> {
+  const length = Number(request.headers['content-length'] ?? 0);
+  if (length <= 7 && request.headers['transfer-encoding'] === undefined) return;
+  for await (const chunk of request.body as AsyncIterable<Buffer>)
+    if (chunk.length > 0)
+      throw invalidParameter(
+        'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
+      );
 }

@@ -4,6 +4,7 @@ import { assertExecStartable, createExec, findExec } from '../exec/exec';
 import type { ExecInstance } from '../exec/exec-instance';
 import { parseDetachKeys } from '../io/detach-keys';
 import { attachExec, runDetached } from '../io/exec-attach';
+import { execShims } from './older-clients';
 import { execStartDocument, parseExec } from './parse-request';
 import { streamType, terminalSize } from './stream-routes';
 
@@ -13,6 +14,7 @@ export function execRoutes(engine: Engine): ApiRoute[] {
     {
       method: 'POST',
       path: '/containers/{id}/exec',
+      shims: execShims,
       handle: async (request) => {
         const reference = request.params.id ?? '';
         engine.index.get(reference);
@@ -24,6 +26,7 @@ export function execRoutes(engine: Engine): ApiRoute[] {
     {
       method: 'POST',
       path: '/exec/{id}/start',
+      shims: execShims,
       flags: { hijack: true },
       handle: async (request) => {
         const exec = findExec(request.params.id ?? '', engine);

@@ -1,4 +1,4 @@
-import { type ApiRoute, reply } from '@gantry/sdk';
+import { type ApiRoute, apiVersionAtLeast, invalidParameter, reply } from '@gantry/sdk';
 import { updateDocument } from '../config/container-config';
 import type { Engine } from '../engine';
 import { writeStats } from '../inspect/stats';
@@ -6,6 +6,7 @@ import { listProcesses } from '../inspect/top';
 import { pruneContainers } from '../run/prune-containers';
 import { updateContainer } from '../run/update-container';
 import { parseFilters } from './list-filters';
+import { knowsOneShot, updateShims } from './older-clients';
 import { queryFlag } from './parse-request';
 
 /** Routes that look into running containers, change their limits, and tidy up. */
@@ -26,7 +27,9 @@ export function observeRoutes(engine: Engine): ApiRoute[] {
         const container = engine.index.get(request.params.id ?? '');
         const { query } = request;
         const stream = query.get('stream') === null ? true : queryFlag(query, 'stream');
-        const options = { stream, oneShot: queryFlag(query, 'one-shot') };
+        const oneShot = knowsOneShot(request) && queryFlag(query, 'one-shot');
+        if (stream && oneShot) throw invalidParameter('cannot have stream=true and one-shot=true');
+        const options = { stream, oneShot };
         return reply.stream(200, 'application/json', (out, signal) =>
           writeStats(container, out, options, engine, signal),
         );
@@ -47,10 +50,14 @@ export function observeRoutes(engine: Engine): ApiRoute[] {
     {
       method: 'POST',
       path: '/containers/{id}/update',
+      shims: updateShims,
       handle: async (request) => {
         const reference = request.params.id ?? '';
         engine.index.get(reference);
-        const Warnings = await updateContainer(reference, updateDocument.decode(await request.json(), ''), engine);
+        const asked = updateDocument.decode(await request.json(), '');
+        // Not looked at any more since 1.42.
+        if (apiVersionAtLeast(request.apiVersion, '1.42')) delete asked.KernelMemory;
+        const Warnings = await updateContainer(reference, asked, engine);
         return reply.json(200, { Warnings });
       },
     },

@@ -66,9 +66,16 @@ export class Container {
     for (const tell of waiters) tell({ exitCode: this.state.exitCode });
   }
 
+  /** Tells those who wait for its removal that it could not be removed. */
+  markRemovalFailed(reason: string): void {
+    const waiters = this.removalWaiters;
+    this.removalWaiters = [];
+    for (const tell of waiters) tell({ exitCode: this.state.exitCode, error: reason });
+  }
+
   /** Resolves when the condition holds; undefined when the signal aborted first. */
   wait(condition: WaitCondition, signal: AbortSignal): Promise<ExitResult | undefined> {
-    if (condition === 'not-running' && !this.isBusy()) return Promise.resolve({ exitCode: this.state.exitCode });
+    if (condition === 'not-running' && !this.isBusy()) return Promise.resolve(this.result());
     return new Promise((resolve) => {
       const waiters = condition === 'removed' ? 'removalWaiters' : 'exitWaiters';
       const onAbort = () => {
@@ -92,7 +99,11 @@ export class Container {
   private notifyExit(): void {
     const waiters = this.exitWaiters;
     this.exitWaiters = [];
+    for (const tell of waiters) tell(this.result());
+  }
+
+  private result(): ExitResult {
     const { exitCode, error } = this.state;
-    for (const tell of waiters) tell(error === '' ? { exitCode } : { exitCode, error });
+    return error === '' ? { exitCode } : { exitCode, error };
   }
 }

@@ -67,6 +67,7 @@ export async function removeLocked(
     await engine.store.remove(id);
   } catch (error) {
     container.change({ to: 'dead' });
+    container.markRemovalFailed(errorMessage(error));
     await engine.store.save(container.record, { durable: true }).catch(() => undefined);
     throw error;
   }

@@ -70,7 +70,7 @@ export function mergeLimits(present: HostConfig, request: UpdateRequest): HostCo
   for (const field of LIMITS) if (request[field] !== 0) merged[field] = request[field];
   if (request.CpusetCpus !== '') merged.CpusetCpus = request.CpusetCpus;
   if (request.CpusetMems !== '') merged.CpusetMems = request.CpusetMems;
-  if (request.PidsLimit !== null) merged.PidsLimit = request.PidsLimit;
+  if (request.PidsLimit !== null) merged.PidsLimit = Math.max(0, request.PidsLimit);
   if (request.RestartPolicy.Name !== '') {
     if (present.AutoRemove && request.RestartPolicy.Name !== 'no')
       throw invalidParameter('Restart policy cannot be updated because AutoRemove is enabled for the container');
@@ -97,5 +97,7 @@ function changedLimits(present: HostConfig, updated: HostConfig): HostConfig {
   if (present.CpusetCpus === updated.CpusetCpus) changed.CpusetCpus = '';
   if (present.CpusetMems === updated.CpusetMems) changed.CpusetMems = '';
   if (present.PidsLimit === updated.PidsLimit) changed.PidsLimit = null;
+  // Zero lifts a limit that is there.
+  else if (updated.PidsLimit !== null && updated.PidsLimit <= 0) changed.PidsLimit = -1;
   return changed;
 }
