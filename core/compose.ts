@@ -1,5 +1,14 @@
 import 'reflect-metadata';
-import { ApiRoutes1, Authz1, Clock1, type DaemonSettings, EventBus1, SystemInfo1, systemClock } from '@gantry/sdk';
+import {
+  ApiRoutes1,
+  Authz1,
+  Clock1,
+  type DaemonSettings,
+  EventBus1,
+  MetricsSource1,
+  SystemInfo1,
+  systemClock,
+} from '@gantry/sdk';
 import { container, type DependencyContainer, type InjectionToken, instanceCachingFactory } from 'tsyringe';
 import { ApiServer } from './api/api-server';
 import { AuthorizationChain } from './authz/authorization-chain';
@@ -10,6 +19,8 @@ import { PluginHost } from './kernel/lifecycle/plugin-host';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { RemotePlugins } from './kernel/remote/remote-plugins';
 import type { DaemonLog } from './log/create-logger';
+import { EngineMetrics } from './metrics/engine-metrics';
+import { MetricsServer } from './metrics/metrics-server';
 import { Daemon } from './process/daemon';
 import { daemonVersion } from './version';
 
@@ -35,6 +46,8 @@ export const tokens = {
   events: token<EventLog>('events'),
   remote: token<RemotePlugins>('remote'),
   drivers: token<DriverRegistry>('drivers'),
+  metrics: token<EngineMetrics | undefined>('metrics'),
+  metricsServer: token<MetricsServer | undefined>('metricsServer'),
   plugins: token<PluginHost>('plugins'),
   authorization: token<AuthorizationChain>('authorization'),
   api: token<ApiServer>('api'),
@@ -62,10 +75,25 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       }),
   );
   provide(tokens.drivers, (from) => {
-    const drivers = new DriverRegistry(from.resolve(tokens.remote));
+    const drivers = new DriverRegistry(from.resolve(tokens.remote), from.resolve(tokens.metrics)?.watchCall);
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);
     return drivers;
+  });
+  provide(tokens.metrics, (from) => {
+    // Without an address nobody looks: then nothing is counted, and the library is not loaded.
+    if (inputs.configuration.values['metrics-addr'] === '') return undefined;
+    return new EngineMetrics({
+      events: from.resolve(tokens.events),
+      sources: () => from.resolve(tokens.drivers).all(MetricsSource1).entries(),
+      settings: from.resolve(tokens.settings),
+      version: daemonVersion,
+      log: from.resolve(tokens.log),
+    });
+  });
+  provide(tokens.metricsServer, (from) => {
+    const metrics = from.resolve(tokens.metrics);
+    return metrics && new MetricsServer(metrics, from.resolve(tokens.log));
   });
   provide(
     tokens.plugins,
@@ -85,6 +113,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
   });
   provide(tokens.api, (from) => {
     const drivers = from.resolve(tokens.drivers);
+    const metrics = from.resolve(tokens.metrics);
     return new ApiServer({
       routes: () =>
         drivers
@@ -101,6 +130,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       authorize: from.resolve(tokens.authorization),
       version: daemonVersion,
       events: from.resolve(tokens.events),
+      ended: metrics && ((outcome) => metrics.requestEnded(outcome)),
       settings: from.resolve(tokens.settings),
       log: from.resolve(tokens.log),
     });
@@ -118,6 +148,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         remote: from.resolve(tokens.remote),
         drivers: from.resolve(tokens.drivers),
         events: from.resolve(tokens.events),
+        metricsServer: from.resolve(tokens.metricsServer),
         log: from.resolve(tokens.log),
       }),
   );

@@ -11,6 +11,7 @@ import {
   unavailable,
 } from '@gantry/sdk';
 import type { EventHistory } from '../events/event-log';
+import type { RequestOutcome } from '../metrics/engine-metrics';
 import { RequestWire } from './doors/request-door';
 import { UpgradeWire } from './doors/upgrade-door';
 import { edgeApp } from './edge-app';
@@ -39,6 +40,8 @@ export interface ApiServerDeps {
   readonly authorize: Authorizer;
   readonly version: DaemonVersion;
   readonly events: EventHistory;
+  /** Told how every request went. */
+  readonly ended?: (outcome: RequestOutcome) => void;
   readonly settings: DaemonSettings;
   readonly log: Logger;
 }
@@ -87,6 +90,7 @@ export class ApiServer {
       common,
       edge: edgeApp(common),
       shutdown: this.shutdown,
+      ended: deps.ended,
       log: deps.log,
     });
   }

@@ -44,7 +44,6 @@ export const refusals: readonly Refusal[] = [
   same('userns-remap', 'one', 'user namespaces are not supported'),
   same('selinux-enabled', 'switch', 'SELinux labels are not supported'),
   same('rootless', 'switch', 'the daemon needs root'),
-  same('metrics-addr', 'one', 'there is no metrics endpoint'),
   same('raw-logs', 'switch', 'log lines are never coloured; take it out'),
   keyOnly('builder', 'the builder is not part of this daemon'),
   both('features', 'feature', 'one', 'no feature can be switched'),

@@ -9,6 +9,8 @@ import { type KeptEvent, keepEvent } from './kept-event';
 export interface EventHistory {
   /** Sequence number of the newest event; 0 before the first. */
   readonly lastSequence: number;
+  /** How many events this daemon has published since it started. */
+  readonly publishedCount: number;
   /** Reads from this point on. Nothing is held open between two reads. */
   reader(start: ReadingStart): EventReader;
   /** Counts somebody who waits for events until the returned function is called. */
@@ -83,6 +85,10 @@ export class EventLog implements EventBus, EventHistory {
 
   get lastSequence(): number {
     return this.sequence;
+  }
+
+  get publishedCount(): number {
+    return this.sequence - this.earlier;
   }
 
   /** Sequence number of the newest event that may be shown. */

@@ -1,4 +1,6 @@
 import { type Capability, type DriverSet, notFound } from '@gantry/sdk';
+import { isContribution } from './graph/resolve-graph';
+import { type CallWatcher, watchedInstance } from './watched-instance';
 
 /** Finds drivers that no loaded plugin provides: those on sockets. */
 export interface DriverDiscovery {
@@ -20,12 +22,21 @@ interface Entry {
 export class DriverRegistry {
   private readonly kinds = new Map<string, Map<string, Entry>>();
 
-  constructor(private readonly discovery: DriverDiscovery = noDiscovery) {}
+  /** @param watch  told about the calls of everything plugins provide, except what they contribute to the core */
+  constructor(
+    private readonly discovery: DriverDiscovery = noDiscovery,
+    private readonly watch?: CallWatcher,
+  ) {}
 
   add(capability: Capability<any>, name: string, owner: string, instance: unknown): void {
     const kind = this.kinds.get(capability.id) ?? new Map<string, Entry>();
     this.kinds.set(capability.id, kind);
-    kind.set(name, { owner, instance });
+    kind.set(name, { owner, instance: this.watched(capability.id, owner, instance) });
+  }
+
+  private watched(capabilityId: string, owner: string, instance: unknown): unknown {
+    if (this.watch === undefined || owner === 'core' || isContribution(capabilityId)) return instance;
+    return watchedInstance(instance, owner.replace(/^socket /, ''), capabilityId.split('/', 1)[0]!, this.watch);
   }
 
   /** Who provides the driver of this name, if anybody. */

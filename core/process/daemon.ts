@@ -15,6 +15,8 @@ import type { PluginHost } from '../kernel/lifecycle/plugin-host';
 import { loadPlugins, type SocketPlugin } from '../kernel/loader/load-plugins';
 import { type PluginProblem, PluginSetError, pluginPointer } from '../kernel/plugin-problem';
 import type { RemotePlugins } from '../kernel/remote/remote-plugins';
+import { parseMetricsAddress } from '../metrics/metrics-address';
+import type { MetricsServer } from '../metrics/metrics-server';
 import { checkChoices } from './check-choices';
 
 export interface DaemonDeps {
@@ -28,6 +30,8 @@ export interface DaemonDeps {
   readonly remote: RemotePlugins;
   readonly drivers: DriverRegistry;
   readonly events: EventLog;
+  /** Absent when no address is configured. */
+  readonly metricsServer?: MetricsServer;
   readonly log: Logger;
 }
 
@@ -47,6 +51,7 @@ export class Daemon {
     const startedAt = performance.now();
     // Numbers and times of events go on from the last run; whoever connects asks for what comes after a number.
     await this.deps.events.open(eventDirectory(configuration.values['data-root']));
+    await this.deps.metricsServer?.listen(parseMetricsAddress(configuration.values['metrics-addr']));
     // The sockets open first: whoever connects while plugins are loaded waits for them instead of being refused.
     for (const address of listenAddresses(configuration)) await api.listen(address);
     forgetActivation();
@@ -102,6 +107,7 @@ export class Daemon {
     await events.close();
     await api.close(graceMs);
     remote.close();
+    this.deps.metricsServer?.close();
   }
 }
 

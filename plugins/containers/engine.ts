@@ -42,6 +42,8 @@ export interface Engine extends EngineNeeds {
   readonly creations: Semaphore;
   readonly execs: Map<string, ExecInstance>;
   readonly host: HostFacts;
+  /** Probes since the daemon started. */
+  readonly healthChecks: { total: number; failed: number };
   /** Set once the daemon is going down: nothing is restarted any more. */
   stopping: boolean;
 }
@@ -57,6 +59,7 @@ export function makeEngine(
     locks: new KeyedLock(),
     creations: new Semaphore(2 * availableParallelism()),
     execs: new Map(),
+    healthChecks: { total: 0, failed: 0 },
     stopping: false,
   };
 }

@@ -2,18 +2,14 @@ import type { SystemInfo } from '@gantry/sdk';
 import { renderListItem, statusText } from './api/render-list';
 import { shownImages } from './api/shown-images';
 import type { Engine } from './engine';
+import { countStates } from './metrics';
 
 /** What the engine tells GET /info and GET /system/df. */
 export function systemInfo(engine: Engine): SystemInfo {
   return {
     async info() {
       const { host, settings } = engine;
-      const count = { running: 0, paused: 0, stopped: 0 };
-      for (const { state } of engine.index.all()) {
-        if (state.status === 'running' || state.status === 'restarting') count.running++;
-        else if (state.status === 'paused') count.paused++;
-        else count.stopped++;
-      }
+      const count = countStates(engine);
       const profile = settings.seccompProfile ?? 'builtin';
       return {
         Containers: engine.index.size,

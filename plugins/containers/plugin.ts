@@ -6,6 +6,7 @@ import {
   EventBus1,
   Images1,
   Logs1,
+  MetricsSource1,
   Networks1,
   Runtime1,
   SystemInfo1,
@@ -18,7 +19,7 @@ export const plugin = definePlugin({
   name: 'containers',
   version: '0.1.0',
   engine: '^0.1.0',
-  provides: { containers: Containers1, routes: ApiRoutes1, info: SystemInfo1 },
+  provides: { containers: Containers1, routes: ApiRoutes1, info: SystemInfo1, metrics: MetricsSource1 },
   requires: {
     images: Images1,
     networks: Networks1,

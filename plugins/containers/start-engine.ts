@@ -1,4 +1,11 @@
-import { type ApiRoutes, type ContainerManager, type PluginContext, type SystemInfo, systemError } from '@gantry/sdk';
+import {
+  type ApiRoutes,
+  type ContainerManager,
+  type MetricsSource,
+  type PluginContext,
+  type SystemInfo,
+  systemError,
+} from '@gantry/sdk';
 import { archiveRoutes } from './api/archive-routes';
 import { commitRoute } from './api/commit-route';
 import { containerRoutes } from './api/container-routes';
@@ -12,6 +19,7 @@ import { waitRoute } from './api/wait-route';
 import { containerManager } from './container-manager';
 import { type Engine, type EngineNeeds, makeEngine } from './engine';
 import { systemInfo } from './info';
+import { containerMetrics } from './metrics';
 import { RecordStore } from './records/record-store';
 import { loadContainers, restoreContainers } from './run/restore';
 import { stopContainersForShutdown } from './run/shutdown';
@@ -25,7 +33,7 @@ const engines = new WeakMap<object, Engine>();
 /** Reads the records and offers the engine to the others; nothing is started yet. */
 export async function startEngine(
   context: Context,
-): Promise<{ containers: ContainerManager; routes: ApiRoutes; info: SystemInfo }> {
+): Promise<{ containers: ContainerManager; routes: ApiRoutes; info: SystemInfo; metrics: MetricsSource }> {
   const { needs, settings, log, stateDir, onStop } = context;
   const host = await lookUpHost(settings.initPath);
   const engine = makeEngine(needs, { settings, log, host, store: new RecordStore(stateDir, log) });
@@ -56,6 +64,7 @@ export async function startEngine(
       subjectOf: (path, params) => requestSubject(engine, path, params),
     },
     info: systemInfo(engine),
+    metrics: containerMetrics(engine),
   };
 }
 

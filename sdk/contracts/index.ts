@@ -9,6 +9,7 @@ export * from './ipam-driver';
 export * from './log-driver';
 export * from './logger';
 export * from './logs';
+export * from './metrics-source';
 export * from './network-driver';
 export * from './networks';
 export * from './oci';

@@ -57,6 +57,7 @@ test('each tool has one owner', () => {
     ws: /^core\/api\//,
     tsyringe: /^core\/compose\.ts$/,
     semver: /^core\/kernel\/manifest\//,
+    'prom-client': /^core\/metrics\//,
   };
   const bad = ['core', 'sdk', 'plugins', 'examples'].flatMap((folder) =>
     sources(folder).flatMap((path) =>

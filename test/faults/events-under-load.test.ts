@@ -27,12 +27,12 @@ const styles: readonly FollowerStyle[] = [
   style({ pauseEveryBytes: 64 * 1024 }),
   style({ filters: burstOnly }),
   style({ pauseMs: 5 }),
-  style({ pauseMs: isLong ? 60_000 : 1500, pauseEveryBytes: 4 * 1024 * 1024 }),
+  style({ pauseMs: isLong ? 60_000 : 1500, pauseEveryBytes: 1024 * 1024, pauses: 2 }),
   style({ by: 'time' }),
   style({ by: 'time', pauseEveryBytes: 64 * 1024 }),
   style({ by: 'time', filters: burstOnly }),
   style({ by: 'time', filters: '{"type":["volume"]}', pauseMs: 5 }),
-  style({ by: 'time', pauseMs: isLong ? 60_000 : 1500, pauseEveryBytes: 4 * 1024 * 1024 }),
+  style({ by: 'time', pauseMs: isLong ? 60_000 : 1500, pauseEveryBytes: 1024 * 1024, pauses: 2 }),
 ];
 
 function memoryMiB(): number {

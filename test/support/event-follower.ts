@@ -9,6 +9,8 @@ export interface FollowerStyle {
   /** How long it does nothing after each portion it has read. */
   readonly pauseMs: number;
   readonly pauseEveryBytes: number;
+  /** Pauses at most so often in all; without end when absent. */
+  readonly pauses?: number;
 }
 
 interface Told {
@@ -29,6 +31,7 @@ export class EventFollower {
   private lastTimeNano = '';
   private lastSequence: number | undefined;
   private gapBefore = false;
+  private pausesLeft: number;
   private isEnded = false;
   private current: IncomingMessage | undefined;
 
@@ -36,7 +39,9 @@ export class EventFollower {
     private readonly api: ApiClient,
     private readonly style: FollowerStyle,
     private readonly startNano: string,
-  ) {}
+  ) {
+    this.pausesLeft = style.pauses ?? Number.POSITIVE_INFINITY;
+  }
 
   /** Reads until `end` is called. */
   async run(): Promise<void> {
@@ -73,8 +78,9 @@ export class EventFollower {
       rest = lines.pop()!;
       for (const line of lines) this.take(line);
       unpaused += (chunk as Buffer).length;
-      if (unpaused < this.style.pauseEveryBytes) continue;
+      if (unpaused < this.style.pauseEveryBytes || this.pausesLeft <= 0) continue;
       unpaused = 0;
+      this.pausesLeft -= 1;
       await sleep(this.style.pauseMs);
     }
   }

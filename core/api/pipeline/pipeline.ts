@@ -8,6 +8,7 @@ import {
   type Logger,
   notFound,
 } from '@gantry/sdk';
+import type { RequestOutcome } from '../../metrics/engine-metrics';
 import type { Wire } from '../doors/wire';
 import { errorStatus } from '../error-status';
 import { type Destination, Exchange } from '../request/exchange';
@@ -36,6 +37,8 @@ export interface PipelineDeps {
   /** Answers what no route does: redirects, OPTIONS, unknown paths. */
   readonly edge: (wire: Wire, target: RequestTarget) => void;
   readonly shutdown: Shutdown;
+  /** Told how every request went. */
+  readonly ended?: (outcome: RequestOutcome) => void;
   readonly log: Logger;
 }
 
@@ -66,6 +69,12 @@ export class Pipeline {
       await admission?.failed();
       this.sendError(wire, id, error, exchange);
     }
+    this.deps.ended?.({
+      method: wire.request.method ?? '',
+      route: exchange?.route.path,
+      status: wire.response.statusCode,
+      seconds: (performance.now() - startedAtMs) / 1000,
+    });
     this.deps.log.debug('request', {
       id,
       method: wire.request.method,

@@ -1,4 +1,5 @@
 import { arrayOf, boolean, integer, string } from '@gantry/sdk';
+import { parseMetricsAddress } from '../../metrics/metrics-address';
 import { flagOf, key } from '../key';
 import { absolutePath, parsed } from '../value-schemas';
 
@@ -81,6 +82,17 @@ export const processKeys = {
     flag: flagOf.integer('oom-score-adjust'),
     reload: 'restart',
     about: 'OOM score adjustment of the daemon; 0 leaves it as it is',
+  }),
+  'metrics-addr': key({
+    schema: parsed('an address such as 127.0.0.1:9323', (text) => {
+      if (text !== '') parseMetricsAddress(text);
+      return text;
+    }),
+    fallback: '',
+    fallbackText: 'not served',
+    flag: flagOf.string('metrics-addr', undefined, 'host:port'),
+    reload: 'restart',
+    about: 'Address to serve metrics on, in the format of Prometheus',
   }),
   experimental: key({
     schema: boolean(),

@@ -73,7 +73,7 @@ test.each(Object.keys(knownKeys).filter((name) => knownKeys[name]!.flag))('%s in
 
 test('what is refused is taken when it asks for nothing', () => {
   const content = { rootless: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
-  expect(problemsOf(content, '--raw-logs=false', '--metrics-addr=')).toEqual([]);
+  expect(problemsOf(content, '--raw-logs=false', '--rootless=false')).toEqual([]);
   expect(problemsOf({ rootless: true }, '--raw-logs')).toHaveLength(2);
 });
 

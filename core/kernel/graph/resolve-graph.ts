@@ -21,7 +21,7 @@ export interface PluginGraph {
 }
 
 /** Kinds whose keys are no names that users type, so that two plugins may use the same key. */
-const contributions = new Set(['api-routes/v1', 'system-info/v1', 'spec-hook/v1']);
+const contributions = new Set(['api-routes/v1', 'system-info/v1', 'spec-hook/v1', 'metrics-source/v1']);
 
 export const isContribution = (capabilityId: string): boolean => contributions.has(capabilityId);
 

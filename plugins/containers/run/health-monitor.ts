@@ -102,6 +102,8 @@ export class HealthMonitor {
 
   private record(result: HealthResult, inStartPeriod: boolean): void {
     const before = this.state;
+    this.engine.healthChecks.total += 1;
+    if (result.exitCode !== 0) this.engine.healthChecks.failed += 1;
     const log = [...before.log, result].slice(-KEPT_RESULTS);
     const retries = this.check.Retries || DEFAULTS.retries;
     if (result.exitCode === 0) this.state = { status: 'healthy', failingStreak: 0, log };
