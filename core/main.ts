@@ -1,8 +1,10 @@
 import { processOutput } from './commands/command-output';
+import { doctorCommand } from './commands/doctor-command';
 import { reloadCommand } from './commands/reload-command';
 import { coreCapabilities } from './compose';
 import { readCommandLine } from './config/command-line';
 import { helpText } from './config/help-text';
+import { printConfiguration } from './config/print-configuration';
 import { ConfigurationError, renderProblem } from './config/problem';
 import { type Configuration, readConfiguration } from './config/read-configuration';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
@@ -15,6 +17,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 /** Words in front of everything else that do something other than serving. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  doctor: (args) => doctorCommand(args, processOutput),
   reload: (args) => reloadCommand(args, processOutput),
 };
 
@@ -37,7 +40,9 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     return complain(await withPluginProblems(error));
   }
-  return line.validate ? validate(configuration) : runDaemon(configuration, () => readConfiguration(line));
+  return line.validate || line.printConfig
+    ? validate(configuration, line.printConfig)
+    : runDaemon(configuration, () => readConfiguration(line));
 }
 
 /** The plugin set is judged as well, so that one look shows everything there is to repair. */
@@ -53,9 +58,10 @@ async function withPluginProblems(error: unknown): Promise<unknown> {
 }
 
 /** Everything that can be judged without starting anything: the plugin set is loaded, and its graph and sections checked. */
-async function validate(configuration: Configuration): Promise<number> {
+async function validate(configuration: Configuration, print: boolean): Promise<number> {
   try {
-    await planConfigured({ configuration, bundled: bundledPlugins, coreCapabilities });
+    const plan = await planConfigured({ configuration, bundled: bundledPlugins, coreCapabilities });
+    if (print) process.stdout.write(printConfiguration(configuration, plan.plugins));
   } catch (error) {
     return complain(error);
   }

@@ -8,6 +8,7 @@ export interface CommandLine {
   readonly texts: ReadonlyMap<string, readonly string[]>;
   readonly configFile: string | undefined;
   readonly validate: boolean;
+  readonly printConfig: boolean;
   readonly version: boolean;
   readonly help: boolean;
   readonly problems: readonly Problem[];
@@ -17,6 +18,10 @@ export interface CommandLine {
 export const ownFlags = {
   'config-file': { takes: 'one', about: 'Path of the configuration file', fallback: '/etc/docker/daemon.json' },
   validate: { takes: 'switch', about: 'Check the configuration and the plugins, then exit' },
+  'print-config': {
+    takes: 'switch',
+    about: 'Check as --validate, print the effective configuration as JSON with the origin of each key, then exit',
+  },
   version: { takes: 'switch', short: 'v', about: 'Print the version and exit' },
   help: { takes: 'switch', short: 'h', about: 'Print this text and exit' },
 } as const satisfies Record<string, { takes: 'switch' | 'one'; short?: string; about: string; fallback?: string }>;
@@ -68,6 +73,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     texts,
     configFile: own('config-file'),
     validate: isOn(own('validate')),
+    printConfig: isOn(own('print-config')),
     version: isOn(own('version')),
     help: isOn(own('help')),
     problems,

@@ -6,9 +6,16 @@ export function helpText(): string {
   const lines = [
     '',
     'Usage:  gantryd [OPTIONS]',
+    '        gantryd COMMAND [OPTIONS]',
     '',
     'A plugin-first container engine that serves the Docker Engine API.',
     'Every option is also a key of daemon.json, in its plural where it can be given several times.',
+    '',
+    'Commands:',
+    '  reload    Let the running daemon read its configuration again, and say what it did',
+    '  doctor    Say what this machine has and lacks to run containers, and how to get it',
+    '',
+    "Run 'gantryd COMMAND --help' for more about a command.",
   ];
   for (const [title, group] of Object.entries(keyGroups)) {
     const flags = Object.values(group).filter((spec) => spec.flag !== undefined);

@@ -45,14 +45,21 @@ export async function openDataRoot(
   }
 }
 
+/** A file by which a data root is known as dockerd's; undefined when it is not. */
+export async function dockerdMark(path: string): Promise<string | undefined> {
+  for (const mark of ['network/files/local-kv.db', 'image/overlay2/repositories.json', 'buildkit/containerdmeta.db'])
+    if (await exists(join(path, mark))) return mark;
+  return undefined;
+}
+
 /** What dockerd has written cannot be read here, and must not be mixed with ours. */
 async function refuseForeign(path: string): Promise<void> {
-  for (const mark of ['network/files/local-kv.db', 'image/overlay2/repositories.json', 'buildkit/containerdmeta.db'])
-    if (await exists(join(path, mark)))
-      throw conflict(
-        `the data root ${path} holds the state of dockerd (${mark}), which is neither read nor changed here: ` +
-          'choose another --data-root, and bring images over with "docker save" and "docker load"',
-      );
+  const mark = await dockerdMark(path);
+  if (mark !== undefined)
+    throw conflict(
+      `the data root ${path} holds the state of dockerd (${mark}), which is neither read nor changed here: ` +
+        'choose another --data-root, and bring images over with "docker save" and "docker load"',
+    );
 }
 
 async function engineIdOf(path: string): Promise<string> {
