@@ -178,7 +178,11 @@ export const hostConfigDocument = struct({
 });
 export type HostConfig = Decoded<typeof hostConfigDocument>;
 
-export const updateDocument = struct({ ...resourceFields, RestartPolicy: restartPolicyDocument });
+export const updateDocument = struct({
+  ...resourceFields,
+  Init: nullable(flag),
+  RestartPolicy: restartPolicyDocument,
+});
 export type UpdateRequest = Decoded<typeof updateDocument>;
 
 /** @see Engine API, EndpointSettings (the part a client may set) */

@@ -31,6 +31,8 @@ export function completeHostConfig(
     OomKillDisable: given.OomKillDisable ?? (host.limits.oomKillDisable ? false : null),
     // Nought and less mean no limit.
     PidsLimit: given.PidsLimit !== null && given.PidsLimit <= 0 ? null : given.PidsLimit,
+    // Both separators are known; one is kept.
+    ExtraHosts: given.ExtraHosts?.map((entry) => entry.replace(/^([^:=]+)=/, '$1:')) ?? null,
     ConsoleSize: given.ConsoleSize?.length === 2 ? given.ConsoleSize : [0, 0],
     MaskedPaths: given.MaskedPaths ?? (privileged ? null : openPaths ? [] : [...MASKED_PATHS]),
     ReadonlyPaths: given.ReadonlyPaths ?? (privileged ? null : openPaths ? [] : [...READONLY_PATHS]),

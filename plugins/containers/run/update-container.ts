@@ -54,6 +54,7 @@ const LIMITS = [
 /** The present configuration with everything that the request sets. @throws invalid-parameter */
 export function mergeLimits(present: HostConfig, request: UpdateRequest): HostConfig {
   const merged: HostConfig = { ...present };
+  refuseFixed(request);
   if (request.KernelMemory) throw invalidParameter('kernel memory limit is not supported: remove KernelMemory');
   if (request.NanoCpus > 0 && (present.CpuPeriod > 0 || present.CpuQuota > 0))
     throw invalidParameter(
@@ -78,6 +79,34 @@ export function mergeLimits(present: HostConfig, request: UpdateRequest): HostCo
     merged.RestartPolicy = request.RestartPolicy;
   }
   return merged;
+}
+
+/** Limits that a container keeps from its creation on. dockerd takes no notice of them. */
+const FIXED = [
+  'CgroupParent',
+  'BlkioWeightDevice',
+  'BlkioDeviceReadBps',
+  'BlkioDeviceWriteBps',
+  'BlkioDeviceReadIOps',
+  'BlkioDeviceWriteIOps',
+  'Devices',
+  'DeviceCgroupRules',
+  'DeviceRequests',
+  'Init',
+  'MemorySwappiness',
+  'OomKillDisable',
+  'Ulimits',
+] as const satisfies readonly (keyof UpdateRequest)[];
+
+function refuseFixed(request: UpdateRequest): void {
+  for (const field of FIXED) {
+    const value = request[field];
+    const isSet = Array.isArray(value) ? value.length > 0 : value !== null && value !== '' && value !== false;
+    if (isSet && !(field === 'MemorySwappiness' && value === -1))
+      throw invalidParameter(`${field} cannot be updated: make a new container with it`);
+  }
+  for (const field of ['KernelMemoryTCP', 'CpuCount', 'CpuPercent', 'IOMaximumIOps', 'IOMaximumBandwidth'] as const)
+    if (request[field]) throw invalidParameter(`${field} is not supported on this system: leave it out`);
 }
 
 /** Only what differs: a limit that stays need not be written again. Swap is checked against memory, so both go. */

@@ -156,9 +156,6 @@ const WRITABLE_ON_READONLY_ROOT = new Set(['/proc', '/dev', '/dev/pts', '/dev/sh
 function adjustDefault(mount: OciMount, input: SpecInput): OciMount {
   const { hostConfig } = input.record;
   let options = mount.options ?? [];
-  // The host's IPC namespace brings the host's queues.
-  if (mount.destination === '/dev/mqueue' && input.namespaces.ipc === 'host')
-    return { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', ...options] };
   if (hostConfig.Privileged && (mount.type === 'sysfs' || mount.type === 'cgroup'))
     options = options.filter((option) => option !== 'ro');
   if (hostConfig.ReadonlyRootfs && !WRITABLE_ON_READONLY_ROOT.has(mount.destination) && !options.includes('ro'))

@@ -6,7 +6,7 @@ export const CPU_PERIOD_US = 100_000;
 /** A block device for the throttles, found by the caller. */
 export type BlockDevices = ReadonlyMap<string, { readonly major: number; readonly minor: number }>;
 
-type Limits = Pick<HostConfig, Exclude<keyof UpdateRequest, 'RestartPolicy'>>;
+type Limits = Pick<HostConfig, Exclude<keyof UpdateRequest, 'RestartPolicy' | 'Init'>>;
 
 /** Cgroup limits (devices apart). Only what was asked is set: the kernel's defaults stay. */
 export function resourceLimits(limits: Limits, devices: BlockDevices = new Map()): OciResources {

@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { daemonForSuite } from '../support/daemon';
+import { requestFields } from './coverage/request-fields';
+import { schemaFields } from './coverage/schema-fields';
+
+const daemon = daemonForSuite();
+const schema = process.env.GANTRY_ENGINE_API_SCHEMA;
+/** `Cmd` and `Cmd[]` are one field. */
+const plain = (field: string) => field.replace(/(\[\]|\{\})+$/, '');
+
+test('every field of the table has one outcome', () => {
+  const names = requestFields.map(({ field }) => plain(field));
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  expect(names.length).toBeGreaterThan(200);
+});
+
+test('every test that the table names is there', () => {
+  const texts = new Map<string, string>();
+  const missing = requestFields.filter((row) => {
+    if (row.outcome === 'refused') return false;
+    const path = join(__dirname, '..', row.file);
+    if (!texts.has(row.file)) texts.set(row.file, existsSync(path) ? readFileSync(path, 'utf8') : '');
+    return !texts.get(row.file)!.includes(`'${row.title}'`);
+  });
+  expect(missing).toEqual([]);
+});
+
+test('every refused field is refused, by name, and nothing is left of the request', async () => {
+  const api = daemon().api;
+  const made = await api.post('/containers/create?name=kept', { Image: 'busybox', Cmd: ['true'] });
+  for (const row of requestFields) {
+    if (row.outcome !== 'refused') continue;
+    const isUpdate = row.field.startsWith('Update.');
+    const answer = isUpdate
+      ? await api.post('/containers/kept/update', row.body)
+      : await api.post('/containers/create', { Image: 'busybox', Cmd: ['true'], ...row.body });
+    if (answer.status !== row.status || !row.message.test(answer.json().message))
+      throw new Error(`${row.field}: ${answer.status} ${answer.text}`);
+  }
+  const left = (await api.get('/containers/json?all=1')).json<{ Id: string }[]>().map(({ Id }) => Id);
+  expect(left).toEqual([made.json().Id]);
+});
+
+(schema ? test : test.skip)('the table has every field of the API schema (GANTRY_ENGINE_API_SCHEMA=<yaml>)', () => {
+  const known = new Set(requestFields.map(({ field }) => plain(field)));
+  const there = new Set(schemaFields(schema!).map(plain));
+  expect({
+    silent: [...there].filter((field) => !known.has(field)),
+    invented: [...known].filter((field) => !there.has(field)),
+  }).toEqual({ silent: [], invented: [] });
+});
