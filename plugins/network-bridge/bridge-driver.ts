@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   conflict,
   type DaemonSettings,
@@ -165,7 +166,11 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
 
     async leave(networkId, endpointId) {
       const endpoint = networks.get(networkId)?.endpoints.get(endpointId);
-      if (endpoint) await unpublish(endpoint);
+      if (endpoint === undefined) return;
+      await unpublish(endpoint);
+      // Out of a sandbox that lives on the pair goes at once; otherwise it goes with the sandbox.
+      if (endpoint.sandboxKey !== '' && existsSync(endpoint.sandboxKey))
+        await removeEndpointLink(socket, endpointId, endpoint.sandboxKey);
     },
 
     async programExternalConnectivity(networkId, endpointId, options) {

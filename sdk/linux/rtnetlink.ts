@@ -46,6 +46,8 @@ export interface LinkChange {
   readonly up?: boolean;
   /** Index of the bridge; 0 takes it off. */
   readonly master?: number;
+  /** Index of the interface it stands on; only when it is made. */
+  readonly parent?: number;
   /** Open descriptor of the namespace to move it to. */
   readonly namespaceFd?: number;
   /** A note for people and for us, up to 255 bytes; it names nothing. */
@@ -233,6 +235,16 @@ export function listRoutes(socket: NetlinkSocket): RouteInfo[] {
   });
 }
 
+/** A link of a kind such as `macvlan`. @param data attributes of the kind */
+export function newLinkOfKind(
+  kind: string,
+  change: LinkChange & { readonly name: string },
+  data: readonly Buffer[],
+): NetlinkMessage {
+  const info = [attribute(1, kind), ...(data.length > 0 ? [attribute(2, data)] : [])];
+  return newLink(`make ${kind} ${change.name}`, change, info);
+}
+
 function newLink(what: string, change: LinkChange, info: readonly Buffer[]): NetlinkMessage {
   return {
     type: RTM.newLink,
@@ -262,6 +274,7 @@ function linkAttributes(change: LinkChange): Buffer[] {
   if (change.mtu !== undefined) out.push(attribute(IFLA.mtu, u32(change.mtu)));
   if (change.mac !== undefined) out.push(attribute(IFLA.address, Buffer.from(change.mac)));
   if (change.master !== undefined) out.push(attribute(IFLA.master, u32(change.master)));
+  if (change.parent !== undefined) out.push(attribute(IFLA.link, u32(change.parent)));
   if (change.namespaceFd !== undefined) out.push(attribute(IFLA.namespaceFd, u32(change.namespaceFd)));
   // The kernel takes the alias as it comes, without a final NUL.
   if (change.alias !== undefined) out.push(attribute(IFLA.alias, Buffer.from(change.alias)));

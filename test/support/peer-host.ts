@@ -8,7 +8,8 @@ let made = 0;
  */
 export class PeerHost {
   private readonly name: string;
-  private readonly device: string;
+  /** The end of the cable in this machine. */
+  readonly device: string;
   /** This machine, as the peer sees it. */
   readonly hostAddress: string;
   readonly hostAddressV6: string;

@@ -7,6 +7,7 @@ export const bundledPlugins: readonly string[] = [
   'logs',
   'network-bridge',
   'network-host',
+  'network-macvlan',
   'network-none',
   'networks',
   'runtime-runc',

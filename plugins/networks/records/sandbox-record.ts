@@ -14,6 +14,8 @@ export interface EndpointRecord {
   readonly gatewayIPv6: string;
   /** Name inside the sandbox; empty when the driver has no interface. */
   readonly interfaceName: string;
+  /** Name the driver knows it by. */
+  readonly sourceName?: string;
   readonly dnsNames: readonly string[];
   readonly disableGatewayService: boolean;
   readonly boundPorts: readonly BoundPort[];

@@ -116,6 +116,7 @@ async function join(
     gateway: joined.gateway ?? '',
     gatewayIPv6: joined.gatewayIPv6 ?? '',
     interfaceName,
+    sourceName: joined.interfaceName?.srcName,
     dnsNames: dnsNames(sandbox, network, request),
     disableGatewayService: joined.disableGatewayService ?? false,
     boundPorts: [],

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { CleanupStack, errorMessage } from '@gantry/sdk';
+import { getLink } from '@gantry/sdk/linux/rtnetlink';
 import type { EndpointRecord } from '../records/sandbox-record';
 import { releaseAddresses } from './endpoint-addresses';
+import { openSandboxNetlink, returnInterface } from './interface-setup';
 import type { LiveSandbox } from './live-sandbox';
 import type { SandboxDeps } from './sandbox-deps';
 
@@ -19,6 +22,7 @@ export async function detachEndpoint(deps: SandboxDeps, sandbox: LiveSandbox, en
     // Run in reverse: ports first, the address last, so that nobody gets it while something still points at it.
     steps.push(async () => releaseAddresses(await deps.ipam(network.ipam.driver), network, addresses));
     steps.push(() => driver?.deleteEndpoint(networkId, endpointId));
+    steps.push(() => giveBack(sandbox, endpoint));
     steps.push(() => driver?.leave(networkId, endpointId));
     if (endpoint.external) steps.push(() => driver?.revokeExternalConnectivity?.(networkId, endpointId));
   }
@@ -29,4 +33,19 @@ export async function detachEndpoint(deps: SandboxDeps, sandbox: LiveSandbox, en
       error: errorMessage(failure),
     });
   sandbox.endpoints = sandbox.endpoints.filter((other) => other.endpointId !== endpointId);
+}
+
+/**
+ * Puts the interface back where the driver had it, for drivers that leave that to the engine. With the sandbox it goes
+ * by itself.
+ */
+async function giveBack({ key }: LiveSandbox, { interfaceName, sourceName }: EndpointRecord): Promise<void> {
+  if (key === undefined || interfaceName === '' || sourceName === undefined || !existsSync(key)) return;
+  const inside = openSandboxNetlink(key);
+  try {
+    const link = getLink(inside, interfaceName);
+    if (link !== undefined) await returnInterface(inside, link.index, sourceName);
+  } finally {
+    inside.close();
+  }
 }

@@ -1,7 +1,11 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { errorMessage, invalidParameter, systemError } from '@gantry/sdk';
 import { NetlinkSocket } from '@gantry/sdk/linux/netlink';
-import { createNetworkNamespace, withinNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
+import {
+  createNetworkNamespace,
+  openOwnNetworkNamespace,
+  withinNetworkNamespace,
+} from '@gantry/sdk/linux/network-namespaces';
 import { addAddress, addRoute, changeLink, deleteRoute, getLink, type LinkInfo } from '@gantry/sdk/linux/rtnetlink';
 import { addressBytes, parseAddress, parseCidr } from '../address/cidr';
 
@@ -109,6 +113,20 @@ async function bringIn(key: string, inside: NetlinkSocket, name: string): Promis
   const link = getLink(inside, name);
   if (link === undefined) throw systemError(`interface ${name} did not arrive in the sandbox`);
   return link;
+}
+
+/** Takes an interface out of the sandbox to the host, under the name it had there. */
+export async function returnInterface(inside: NetlinkSocket, index: number, name: string): Promise<void> {
+  const home = openOwnNetworkNamespace();
+  try {
+    await inside.request([
+      changeLink(index, { up: false }),
+      changeLink(index, { name }),
+      changeLink(index, { namespaceFd: home }),
+    ]);
+  } finally {
+    closeSync(home);
+  }
 }
 
 function setting(path: string, value: string): void {
