@@ -18,10 +18,13 @@ import { DriverRegistry } from './kernel/driver-registry';
 import { PluginHost } from './kernel/lifecycle/plugin-host';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { RemotePlugins } from './kernel/remote/remote-plugins';
+import { allWatchers } from './kernel/watched-instance';
 import type { DaemonLog } from './log/create-logger';
 import { EngineMetrics } from './metrics/engine-metrics';
 import { MetricsServer } from './metrics/metrics-server';
 import { Daemon } from './process/daemon';
+import { tracesSettings } from './traces/traces-settings';
+import { Tracing } from './traces/tracing';
 import { daemonVersion } from './version';
 
 /** What plugins get from the core itself. */
@@ -48,6 +51,7 @@ export const tokens = {
   drivers: token<DriverRegistry>('drivers'),
   metrics: token<EngineMetrics | undefined>('metrics'),
   metricsServer: token<MetricsServer | undefined>('metricsServer'),
+  traces: token<Tracing | undefined>('traces'),
   plugins: token<PluginHost>('plugins'),
   authorization: token<AuthorizationChain>('authorization'),
   api: token<ApiServer>('api'),
@@ -75,7 +79,10 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       }),
   );
   provide(tokens.drivers, (from) => {
-    const drivers = new DriverRegistry(from.resolve(tokens.remote), from.resolve(tokens.metrics)?.watchCall);
+    const drivers = new DriverRegistry(
+      from.resolve(tokens.remote),
+      allWatchers([from.resolve(tokens.metrics)?.watchCall, from.resolve(tokens.traces)?.watchCall]),
+    );
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);
     return drivers;
@@ -90,6 +97,14 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       version: daemonVersion,
       log: from.resolve(tokens.log),
     });
+  });
+  provide(tokens.traces, (from) => {
+    const log = from.resolve(tokens.log);
+    const wanted = tracesSettings(process.env);
+    if (wanted.kind === 'refused') log.warn('traces are not exported', { reason: wanted.reason });
+    if (wanted.kind !== 'on') return undefined;
+    const { engineId } = from.resolve(tokens.settings);
+    return new Tracing({ protocol: wanted.protocol, version: daemonVersion.version, engineId }, log);
   });
   provide(tokens.metricsServer, (from) => {
     const metrics = from.resolve(tokens.metrics);
@@ -114,6 +129,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
   provide(tokens.api, (from) => {
     const drivers = from.resolve(tokens.drivers);
     const metrics = from.resolve(tokens.metrics);
+    const traces = from.resolve(tokens.traces);
     return new ApiServer({
       routes: () =>
         drivers
@@ -131,6 +147,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       version: daemonVersion,
       events: from.resolve(tokens.events),
       ended: metrics && ((outcome) => metrics.requestEnded(outcome)),
+      around: traces && ((request, work) => traces.request(request, work)),
       settings: from.resolve(tokens.settings),
       log: from.resolve(tokens.log),
     });
@@ -149,6 +166,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         drivers: from.resolve(tokens.drivers),
         events: from.resolve(tokens.events),
         metricsServer: from.resolve(tokens.metricsServer),
+        traces: from.resolve(tokens.traces),
         log: from.resolve(tokens.log),
       }),
   );

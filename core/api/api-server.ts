@@ -42,6 +42,8 @@ export interface ApiServerDeps {
   readonly events: EventHistory;
   /** Told how every request went. */
   readonly ended?: (outcome: RequestOutcome) => void;
+  /** Put around every request. */
+  readonly around?: (request: http.IncomingMessage, work: () => Promise<RequestOutcome>) => Promise<unknown>;
   readonly settings: DaemonSettings;
   readonly log: Logger;
 }
@@ -91,6 +93,7 @@ export class ApiServer {
       edge: edgeApp(common),
       shutdown: this.shutdown,
       ended: deps.ended,
+      around: deps.around,
       log: deps.log,
     });
   }

@@ -1,17 +1,26 @@
-/**
- * Told that a method of a plugin is called, such as `volume-driver.create`; what it returns is told how the call
- * ended. Neither may throw.
- */
-export type CallWatcher = (plugin: string, method: string) => (failure?: unknown) => void;
+/** A call that is under way. */
+export interface WatchedCall {
+  /** Runs the call itself; it must return what the work returns. Absent when there is nothing to put around it. */
+  run?<T>(work: () => T): T;
+  /** How it ended; `failure` is what was thrown. Must not throw. */
+  ended(failure?: unknown): void;
+}
+
+/** Told that a method of a plugin is called, such as `volume-driver.create`. Returns undefined if it does not care. */
+export type CallWatcher = (plugin: string, method: string) => WatchedCall | undefined;
 
 /** Several as one; undefined when there is none. */
 export function allWatchers(watchers: readonly (CallWatcher | undefined)[]): CallWatcher | undefined {
   const present = watchers.filter((watcher) => watcher !== undefined);
   if (present.length < 2) return present[0];
   return (plugin, method) => {
-    const ends = present.map((watch) => watch(plugin, method));
-    return (failure) => {
-      for (const end of ends) end(failure);
+    const calls = present.map((watch) => watch(plugin, method)).filter((call) => call !== undefined);
+    return {
+      run: <T>(work: () => T): T =>
+        calls.reduce<() => T>((inner, call) => () => (call.run === undefined ? inner() : call.run(inner)), work)(),
+      ended: (failure) => {
+        for (const call of calls) call.ended(failure);
+      },
     };
   };
 }
@@ -42,25 +51,27 @@ function watchedMethod(
   watch: CallWatcher,
 ) {
   return (...args: unknown[]): unknown => {
-    const end = watch(plugin, name);
+    const call = watch(plugin, name);
+    if (call === undefined) return method.apply(instance, args);
     let result: unknown;
     try {
-      result = method.apply(instance, args);
+      const work = () => method.apply(instance, args) as unknown;
+      result = call.run === undefined ? work() : call.run(work);
     } catch (failure) {
-      end(failure ?? new Error('unknown'));
+      call.ended(failure ?? new Error('unknown'));
       throw failure;
     }
     if (!(result instanceof Promise)) {
-      end();
+      call.ended();
       return result;
     }
     return result.then(
       (value) => {
-        end();
+        call.ended();
         return value;
       },
       (failure: unknown) => {
-        end(failure ?? new Error('unknown'));
+        call.ended(failure ?? new Error('unknown'));
         throw failure;
       },
     );

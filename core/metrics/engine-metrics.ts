@@ -142,12 +142,14 @@ export class EngineMetrics {
 
   readonly watchCall: CallWatcher = (plugin, method) => {
     const startedMs = performance.now();
-    return (failure) => {
-      const seconds = (performance.now() - startedMs) / 1000;
-      this.calls.observe({ plugin, method }, seconds);
-      if (failure !== undefined) this.failures.inc({ plugin, method });
-      const timed = failure === undefined ? actionOfCall(method) : undefined;
-      if (timed !== undefined) this.observeAction(timed, seconds);
+    return {
+      ended: (failure) => {
+        const seconds = (performance.now() - startedMs) / 1000;
+        this.calls.observe({ plugin, method }, seconds);
+        if (failure !== undefined) this.failures.inc({ plugin, method });
+        const timed = failure === undefined ? actionOfCall(method) : undefined;
+        if (timed !== undefined) this.observeAction(timed, seconds);
+      },
     };
   };
 

@@ -17,6 +17,7 @@ import { type PluginProblem, PluginSetError, pluginPointer } from '../kernel/plu
 import type { RemotePlugins } from '../kernel/remote/remote-plugins';
 import { parseMetricsAddress } from '../metrics/metrics-address';
 import type { MetricsServer } from '../metrics/metrics-server';
+import type { Tracing } from '../traces/tracing';
 import { checkChoices } from './check-choices';
 
 export interface DaemonDeps {
@@ -32,6 +33,8 @@ export interface DaemonDeps {
   readonly events: EventLog;
   /** Absent when no address is configured. */
   readonly metricsServer?: MetricsServer;
+  /** Absent when the environment does not ask for traces. */
+  readonly traces?: Tracing;
   readonly log: Logger;
 }
 
@@ -108,6 +111,7 @@ export class Daemon {
     await api.close(graceMs);
     remote.close();
     this.deps.metricsServer?.close();
+    await this.deps.traces?.close();
   }
 }
 

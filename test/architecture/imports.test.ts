@@ -58,6 +58,8 @@ test('each tool has one owner', () => {
     tsyringe: /^core\/compose\.ts$/,
     semver: /^core\/kernel\/manifest\//,
     'prom-client': /^core\/metrics\//,
+    '@opentelemetry/api': /^core\/traces\//,
+    '@opentelemetry/sdk-trace-base': /^core\/traces\//,
   };
   const bad = ['core', 'sdk', 'plugins', 'examples'].flatMap((folder) =>
     sources(folder).flatMap((path) =>

@@ -71,18 +71,19 @@ test(`ten slow readers of ${total} events lose none silently, and the daemon is 
       900_000,
     );
     for (const follower of followers) expect(follower.problems).toEqual([]);
-    const newestBeforeKill = followers.map(({ newest }) => newest['part-1']!);
-    expect(Math.min(...newestBeforeKill)).toBeGreaterThanOrEqual(seenAtKill);
-    expect(new Set(newestBeforeKill).size).toBe(1);
-    for (const { seen, missed, gaps } of followers)
-      if (gaps === 0) expect(seen).toBe(newestBeforeKill[0]! + half);
-      else expect(seen + missed).toBeLessThanOrEqual(newestBeforeKill[0]! + half);
+    // Whoever had no gap has seen the same of the killed daemon, and all that anybody was shown.
+    const whole = followers.filter(({ gaps }) => gaps === 0);
+    expect(whole.length).toBeGreaterThan(0);
+    const published = whole[0]!.newest['part-1']! + half;
+    expect(published).toBeGreaterThanOrEqual(seenAtKill + half);
+    for (const { seen } of whole) expect(seen).toBe(published);
+    for (const { seen, missed } of followers) expect(seen + missed).toBeLessThanOrEqual(published);
     // The history holds all of the short drill.
     if (!isLong) expect(followers.map(({ gaps }) => gaps)).toEqual(styles.map(() => 0));
     if (isLong) await sleep(2000);
     const figures = {
       seconds: Math.round((Date.now() - startedAt) / 100) / 10,
-      events: newestBeforeKill[0]! + half,
+      events: published,
       seenBy: followers.map(({ seen }) => seen),
       gaps: followers.map(({ gaps, missed }) => `${gaps}/${missed}`),
       memoryMiB: { idle: idleMiB, peak: peakMiB, after: memoryMiB() },

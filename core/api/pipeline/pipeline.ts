@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import {
   type ApiRoute,
   type ApiSubject,
@@ -39,6 +40,8 @@ export interface PipelineDeps {
   readonly shutdown: Shutdown;
   /** Told how every request went. */
   readonly ended?: (outcome: RequestOutcome) => void;
+  /** Put around every request. */
+  readonly around?: (request: IncomingMessage, work: () => Promise<RequestOutcome>) => Promise<unknown>;
   readonly log: Logger;
 }
 
@@ -48,6 +51,10 @@ export class Pipeline {
 
   /** Never rejects. Resolves when the reply has ended. */
   async run(wire: Wire): Promise<void> {
+    await (this.deps.around?.(wire.request, () => this.serve(wire)) ?? this.serve(wire));
+  }
+
+  private async serve(wire: Wire): Promise<RequestOutcome> {
     const id = nextRequestId();
     const startedAtMs = performance.now();
     let exchange: Exchange | undefined;
@@ -69,19 +76,21 @@ export class Pipeline {
       await admission?.failed();
       this.sendError(wire, id, error, exchange);
     }
-    this.deps.ended?.({
+    const outcome: RequestOutcome = {
       method: wire.request.method ?? '',
       route: exchange?.route.path,
       status: wire.response.statusCode,
       seconds: (performance.now() - startedAtMs) / 1000,
-    });
+    };
+    this.deps.ended?.(outcome);
     this.deps.log.debug('request', {
       id,
       method: wire.request.method,
       path: exchange?.path ?? wire.request.url,
       status: wire.response.statusCode,
-      ms: Math.round((performance.now() - startedAtMs) * 1000) / 1000,
+      ms: Math.round(outcome.seconds * 1e6) / 1000,
     });
+    return outcome;
   }
 
   /** Nobody can be asked before the plugins run. */

@@ -27,8 +27,9 @@ function recorder(): { watch: CallWatcher; calls: string[] } {
   const calls: string[] = [];
   return {
     calls,
-    watch: (plugin, method) => (failure) =>
-      calls.push(`${plugin} ${method}${failure ? ` ${(failure as Error).message}` : ''}`),
+    watch: (plugin, method) => ({
+      ended: (failure) => calls.push(`${plugin} ${method}${failure ? ` ${(failure as Error).message}` : ''}`),
+    }),
   };
 }
 
@@ -60,7 +61,16 @@ test('frozen objects of functions can be watched', () => {
 
 test('several watchers are one, none is none', () => {
   const [a, b] = [recorder(), recorder()];
-  allWatchers([a.watch, undefined, b.watch])!('p', 'm')();
-  expect([a.calls, b.calls]).toEqual([['p m'], ['p m']]);
+  const around: string[] = [];
+  const outer: CallWatcher = () => ({
+    run: (work) => {
+      around.push('in');
+      return work();
+    },
+    ended: () => around.push('out'),
+  });
+  const watch = allWatchers([a.watch, undefined, b.watch, outer, () => undefined]);
+  expect(watchedInstance({ m: () => 7 }, 'p', 'k', watch!).m()).toBe(7);
+  expect([a.calls, b.calls, around]).toEqual([['p k.m'], ['p k.m'], ['in', 'out']]);
   expect(allWatchers([undefined])).toBeUndefined();
 });

@@ -62,9 +62,9 @@ test('requests are timed by route, and those that dockerd times under its names'
 
 test('calls of plugins are timed and their failures counted', async () => {
   const { metrics } = make();
-  metrics.watchCall('acme', 'volume-driver.create')();
-  metrics.watchCall('acme', 'volume-driver.create')(new Error('no'));
-  metrics.watchCall('networks', 'networks.openSandbox')();
+  metrics.watchCall('acme', 'volume-driver.create')!.ended();
+  metrics.watchCall('acme', 'volume-driver.create')!.ended(new Error('no'));
+  metrics.watchCall('networks', 'networks.openSandbox')!.ended();
   expect(await lines(metrics, 'gantry_plugin_call')).toEqual(
     expect.arrayContaining([
       'gantry_plugin_calls_seconds_count{plugin="acme",method="volume-driver.create"} 2',
