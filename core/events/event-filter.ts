@@ -1,4 +1,4 @@
-import { type EngineEvent, type EventType, invalidParameter } from '@gantry/sdk';
+import { type EngineEvent, type EventType, parseQueryFilters } from '@gantry/sdk';
 
 /** Filter name → its values. Values of one name are alternatives, except labels, which must all fit. */
 export type EventFilters = ReadonlyMap<string, ReadonlySet<string>>;
@@ -24,14 +24,7 @@ const knownFilters: ReadonlySet<string> = new Set([...objectFilters, 'event', 'i
  * @throws invalid-parameter  not such JSON, or an unknown filter
  */
 export function parseEventFilters(text: string | null): EventFilters {
-  const filters = new Map<string, ReadonlySet<string>>();
-  if (text === null || text === '') return filters;
-  const parsed = parseObject(text);
-  for (const [name, values] of Object.entries(parsed)) {
-    if (!knownFilters.has(name)) throw invalidParameter(`invalid filter '${name}'`);
-    filters.set(name, valuesOf(name, values));
-  }
-  return filters;
+  return new Map([...parseQueryFilters(text, knownFilters)].map(([name, values]) => [name, new Set(values)]));
 }
 
 export function eventMatches(event: EngineEvent, filters: EventFilters): boolean {
@@ -93,21 +86,4 @@ function familiarName(reference: string): string {
   const withoutDigest = reference.split('@', 1)[0]!;
   const name = withoutDigest.replace(/:[^:/]*$/, '');
   return name.replace(/^(index\.)?docker\.io\//, '').replace(/^library\//, '');
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
-  } catch {
-    // Reported below, like every other text that is not an object.
-  }
-  throw invalidParameter(`invalid filter: expected a JSON object, got ${text.slice(0, 200)}`);
-}
-
-function valuesOf(name: string, values: unknown): ReadonlySet<string> {
-  if (Array.isArray(values) && values.every((value) => typeof value === 'string')) return new Set(values);
-  if (typeof values === 'object' && values !== null && !Array.isArray(values)) return new Set(Object.keys(values));
-  throw invalidParameter(`invalid filter '${name}': expected an array of strings`);
 }

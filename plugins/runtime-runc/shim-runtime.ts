@@ -9,6 +9,7 @@ import {
   errorKind,
   type Logger,
   type OciSpec,
+  parseJson,
   type Runtime,
   type Task,
   type TaskCreate,
@@ -224,7 +225,7 @@ async function cgroupOf(id: string, spec: OciSpec | undefined): Promise<CgroupDi
 
 async function readSpec(bundle: string): Promise<OciSpec | undefined> {
   try {
-    return JSON.parse(await readFile(join(bundle, CONFIG), 'utf8')) as OciSpec;
+    return parseJson(await readFile(join(bundle, CONFIG), 'utf8')) as OciSpec;
   } catch {
     // Killed before it was written whole.
     return undefined;

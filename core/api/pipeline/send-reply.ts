@@ -1,4 +1,4 @@
-import { type ApiReply, assertNever, errorMessage, type Logger, unavailable } from '@gantry/sdk';
+import { type ApiReply, assertNever, errorMessage, type Logger, stringifyJson, unavailable } from '@gantry/sdk';
 import type { Exchange } from '../request/exchange';
 import { serveHijacked } from '../streams/hijacked-connection';
 import { serveWebSocket } from '../streams/websocket-connection';
@@ -23,7 +23,7 @@ export async function sendReply(
 ): Promise<void> {
   switch (reply.kind) {
     case 'json': {
-      const body = `${JSON.stringify(applyResponseShims(exchange, reply.body) ?? null)}\n`;
+      const body = `${stringifyJson(applyResponseShims(exchange, reply.body) ?? null)}\n`;
       const headers = { ...deps.common, 'Content-Type': 'application/json', ...reply.headers };
       return sendWhole(exchange, { status: reply.status, headers, body }, admission);
     }

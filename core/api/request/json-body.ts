@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, parseJson } from '@gantry/sdk';
 
 /** Bytes of JSON a request may carry. */
 export const maximumJsonBytes = 4 * 1024 * 1024;
@@ -24,11 +24,10 @@ export async function readJson(
   const text = bytes.toString('utf8');
   if (text.trim() === '') throw invalidParameter('invalid JSON: got EOF while reading request body');
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
-    const rest = contentAfterValue(cause, text);
-    if (rest) throw invalidParameter('unexpected content after JSON', cause);
-    throw invalidParameter(`invalid JSON: ${(cause as Error).message}`, cause);
+    const { message } = cause as Error;
+    throw invalidParameter(message === 'unexpected content after JSON' ? message : `invalid JSON: ${message}`, cause);
   }
 }
 
@@ -67,16 +66,4 @@ export async function readBytes(
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
-}
-
-/** Whether the text is one complete JSON value followed by more: V8 names the position where it gave up. */
-function contentAfterValue(error: unknown, text: string): boolean {
-  const position = /at position (\d+)/.exec((error as Error).message)?.[1];
-  if (position === undefined) return false;
-  try {
-    JSON.parse(text.slice(0, Number(position)));
-    return true;
-  } catch {
-    return false;
-  }
 }

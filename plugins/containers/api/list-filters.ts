@@ -1,4 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, parseQueryFilters } from '@gantry/sdk';
 import { parseExposedPorts } from '../create/ports';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
@@ -10,30 +10,8 @@ export type Filters = ReadonlyMap<string, readonly string[]>;
 const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);
 const HEALTH = new Set(['none', 'starting', 'healthy', 'unhealthy']);
 
-/**
- * `{"status":["running"]}`, or the older `{"status":{"running":true}}`.
- *
- * @throws invalid-parameter  not JSON, or a filter that is not known
- */
-export function parseFilters(json: string | null, known: readonly string[]): Filters {
-  if (json === null || json === '') return new Map();
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch (error) {
-    throw invalidParameter(`invalid filter: ${(error as Error).message}`, error);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw invalidParameter('invalid filter');
-  const filters = new Map<string, readonly string[]>();
-  for (const [name, values] of Object.entries(parsed)) {
-    if (!known.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
-    const list = Array.isArray(values) ? values : Object.keys((values ?? {}) as object);
-    if (!list.every((value): value is string => typeof value === 'string'))
-      throw invalidParameter(`invalid filter '${name}'`);
-    filters.set(name, list);
-  }
-  return filters;
-}
+/** @throws invalid-parameter  not of either form, or a filter that is not known */
+export const parseFilters: (json: string | null, known: readonly string[]) => Filters = parseQueryFilters;
 
 export const LIST_FILTERS = [
   'ancestor',

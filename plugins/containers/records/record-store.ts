@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Logger, syncDirectory, systemError, writeFileAtomically } from '@gantry/sdk';
+import { type Logger, parseJson, stringifyJson, syncDirectory, systemError, writeFileAtomically } from '@gantry/sdk';
 import type { ContainerRecord } from './container-record';
 
 /** Records on disk: `<root>/<id>/config.json`, beside the container's log and network files. */
@@ -20,7 +20,7 @@ export class RecordStore {
    * @param options.durable on disk before it returns; what can be rebuilt from the runtime need not be
    */
   async save(record: ContainerRecord, options: { durable: boolean }): Promise<void> {
-    await writeFileAtomically(join(this.directory(record.id), 'config.json'), JSON.stringify(record), options);
+    await writeFileAtomically(join(this.directory(record.id), 'config.json'), stringifyJson(record), options);
   }
 
   /** Makes the directory of a new container and writes its record, durably. */
@@ -63,7 +63,7 @@ export class RecordStore {
     }
     let record: ContainerRecord;
     try {
-      record = JSON.parse(content) as ContainerRecord;
+      record = parseJson(content) as ContainerRecord;
     } catch (error) {
       this.log.error('skipping a container whose record cannot be read', { path, error: String(error) });
       return undefined;

@@ -1,32 +1,10 @@
-import { invalidParameter } from '@gantry/sdk';
-import { isObject } from '../store/image-config';
+import { invalidParameter, parseQueryFilters } from '@gantry/sdk';
 
 /** Filters of a request: name → wanted values. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-/**
- * Parses `filters`: `{"label":["a=b"]}`, or the older `{"label":{"a=b":true}}`.
- *
- * @throws invalid-parameter  not JSON, or a filter that is not in `accepted`
- */
-export function parseFilters(text: string | null, accepted: readonly string[]): Filters {
-  const filters = new Map<string, readonly string[]>();
-  if (text === null || text === '') return filters;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalidParameter(`invalid filter: ${(error as Error).message}`);
-  }
-  if (!isObject(value)) throw invalidParameter('invalid filter: expected an object');
-  for (const [name, wanted] of Object.entries(value)) {
-    if (!accepted.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
-    if (Array.isArray(wanted) && wanted.every((item) => typeof item === 'string')) filters.set(name, wanted);
-    else if (isObject(wanted)) filters.set(name, Object.keys(wanted));
-    else throw invalidParameter(`invalid filter '${name}': expected a list of strings`);
-  }
-  return filters;
-}
+/** @throws invalid-parameter  not of either form, or a filter that is not in `accepted` */
+export const parseFilters: (text: string | null, accepted: readonly string[]) => Filters = parseQueryFilters;
 
 /** A filter that is true or false. @throws invalid-parameter */
 export function booleanFilter(filters: Filters, name: string): boolean | undefined {
@@ -47,7 +25,7 @@ function readBoolean(name: string, value: string): boolean {
 export function matchLabels(filters: Filters, labels: Readonly<Record<string, string>> | null | undefined): boolean {
   const has = (wanted: string) => {
     const equals = wanted.indexOf('=');
-    if (equals < 0) return labels?.[wanted] !== undefined;
+    if (equals < 0) return Object.hasOwn(labels ?? {}, wanted);
     return labels?.[wanted.slice(0, equals)] === wanted.slice(equals + 1);
   };
   return (filters.get('label') ?? []).every(has) && !(filters.get('label!') ?? []).some(has);

@@ -1,4 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, parseQueryFilters } from '@gantry/sdk';
 import { type NetworkRecord, predefinedNames } from '../records/network-record';
 import type { Sandboxes } from '../sandbox/sandboxes';
 
@@ -10,7 +10,7 @@ const PRUNE_FILTERS = ['label', 'label!', 'until'];
 
 /** @throws invalid-parameter not a filter object, or an unknown filter or value */
 export function parseListFilters(text: string | null): Filters {
-  const filters = parseFilters(text, LIST_FILTERS);
+  const filters = parseQueryFilters(text, LIST_FILTERS);
   for (const type of filters.get('type') ?? [])
     if (type !== 'custom' && type !== 'builtin') throw invalidParameter(`invalid filter: 'type'='${type}'`);
   const dangling = filters.get('dangling');
@@ -20,7 +20,7 @@ export function parseListFilters(text: string | null): Filters {
 }
 
 export function parsePruneFilters(text: string | null): Filters {
-  return parseFilters(text, PRUNE_FILTERS);
+  return parseQueryFilters(text, PRUNE_FILTERS);
 }
 
 export function matchesFilters(network: NetworkRecord, sandboxes: Sandboxes, filters: Filters): boolean {
@@ -64,29 +64,4 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   const split = wanted.indexOf('=');
   if (split < 0) return Object.hasOwn(labels, wanted);
   return labels[wanted.slice(0, split)] === wanted.slice(split + 1);
-}
-
-// Two shapes are on the wire: {"name":["a"]} and, from old clients, {"name":{"a":true}}.
-function parseFilters(text: string | null, known: readonly string[]): Filters {
-  const filters = new Map<string, readonly string[]>();
-  if (text === null || text === '') return filters;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw invalidParameter(`invalid filter: ${text}`, cause);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw invalidParameter(`invalid filter: ${text}`);
-  for (const [name, value] of Object.entries(parsed)) {
-    if (!known.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
-    const values = Array.isArray(value)
-      ? value.map(String)
-      : typeof value === 'object' && value !== null
-        ? Object.keys(value)
-        : undefined;
-    if (values === undefined) throw invalidParameter(`invalid filter: ${text}`);
-    if (values.length > 0) filters.set(name, values);
-  }
-  return filters;
 }

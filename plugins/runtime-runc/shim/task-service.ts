@@ -1,4 +1,4 @@
-import { errorKind, withDeadline } from '@gantry/sdk';
+import { errorKind, stringifyJson, withDeadline } from '@gantry/sdk';
 import type { TtrpcClient } from '../ttrpc/client';
 import type { MessageName, Timestamp } from '../ttrpc/messages';
 
@@ -140,5 +140,5 @@ export function specAny(type: 'Process' | 'LinuxResources', value: object): AnyM
  * rounds up out of range.
  */
 export function specJson(value: object): string {
-  return JSON.stringify(value).replaceAll('18446744073709552000', '18446744073709551615');
+  return stringifyJson(value).replaceAll('18446744073709552000', '18446744073709551615');
 }

@@ -1,36 +1,10 @@
-import { invalidParameter, type VolumeSummary } from '@gantry/sdk';
+import { invalidParameter, parseQueryFilters, type VolumeSummary } from '@gantry/sdk';
 
 /** Filter name → wanted values. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-/**
- * Parses the `filters` query parameter: `{"label":["a"]}`, or `{"label":{"a":true}}` of old clients.
- * @throws invalid-parameter  not that shape, or a filter that `accepted` does not name
- */
-export function parseFilters(text: string | null, accepted: readonly string[]): Filters {
-  const filters = new Map<string, readonly string[]>();
-  if (text === null || text === '') return filters;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw invalidParameter(`invalid filter: ${(error as Error).message}`, error);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw invalidParameter('invalid filter: expected an object of lists');
-  for (const [name, value] of Object.entries(parsed)) {
-    const values = Array.isArray(value)
-      ? value
-      : typeof value === 'object' && value !== null
-        ? Object.keys(value).filter((key) => (value as Record<string, unknown>)[key] === true)
-        : undefined;
-    if (values === undefined || !values.every((item) => typeof item === 'string'))
-      throw invalidParameter(`invalid filter '${name}': expected a list of strings`);
-    if (!accepted.includes(name)) throw invalidParameter(`invalid filter '${name}'`);
-    if (values.length > 0) filters.set(name, values);
-  }
-  return filters;
-}
+/** @throws invalid-parameter  not of either form, or a filter that `accepted` does not name */
+export const parseFilters: (text: string | null, accepted: readonly string[]) => Filters = parseQueryFilters;
 
 /** @throws invalid-parameter  several values, or one that is neither true nor false */
 export function booleanFilter(filters: Filters, name: string): boolean | undefined {

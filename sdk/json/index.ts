@@ -1,0 +1,2 @@
+export * from './exact-number';
+export * from './parse-json';
