@@ -2,8 +2,12 @@
 export const bundledPlugins: readonly string[] = [
   'containers',
   'images',
+  'log-fluentd',
+  'log-gelf',
+  'log-journald',
   'log-json-file',
   'log-local',
+  'log-syslog',
   'logs',
   'network-bridge',
   'network-host',
