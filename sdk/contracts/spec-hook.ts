@@ -25,6 +25,7 @@ export interface CreateHookRequest {
   readonly endpoints: JsonObject;
 }
 
+/** What a hook wants changed; absent parts stay as they are. */
 export interface CreateHookAnswer {
   readonly config?: MergePatch;
   readonly hostConfig?: MergePatch;
@@ -33,6 +34,7 @@ export interface CreateHookAnswer {
   readonly warnings?: readonly string[];
 }
 
+/** A container about to start. */
 export interface SpecHookRequest {
   readonly containerId: string;
   /** Without leading slash. */
