@@ -1,5 +1,6 @@
 /** Plugins that come with the daemon, by name; their packages are `@gantry/plugin-<name>`. */
 export const bundledPlugins: readonly string[] = [
+  'builder',
   'containers',
   'images',
   'log-fluentd',
