@@ -24,7 +24,7 @@ test('HTTP/1.0 clients are answered without chunks', async () => {
   const answer = await raw(lines('GET /v1.41/containers/json HTTP/1.0'));
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(answer).not.toMatch(/chunked/i);
-  expect(answer.endsWith('\r\n\r\n[]')).toBe(true);
+  expect(answer.endsWith('\r\n\r\n[]\n')).toBe(true);
 });
 
 test('requests in one packet are answered in their order', async () => {

@@ -30,7 +30,7 @@ export class ListRenderer {
     const { last } = this;
     if (last?.fragments.length === fragments.length && fragments.every((it, index) => it === last.fragments[index]))
       return last.body;
-    const body = Buffer.from(`[${fragments.map(({ json }) => json).join(',')}]`);
+    const body = Buffer.from(`[${fragments.map(({ json }) => json).join(',')}]\n`);
     this.last = { fragments, body };
     return body;
   }

@@ -33,7 +33,7 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
           detachKeys: query.get('detachKeys') ?? '',
           framed: !container.record.config.Tty,
         };
-        assertAttachable(container, options);
+        assertAttachable(container, request.params.id ?? '', options);
         return reply.hijack(streamType(request, container.record.config.Tty), (connection) =>
           attach(container, connection, options, engine),
         );
@@ -57,7 +57,7 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
           detachKeys: query.get('detachKeys') ?? '',
           framed: false,
         };
-        assertAttachable(container, options);
+        assertAttachable(container, request.params.id ?? '', options);
         // Messages were text before 1.28.
         return reply.webSocket(apiVersionAtLeast(request.apiVersion, '1.28'), (connection) =>
           attach(container, connection, options, engine),
@@ -97,7 +97,7 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
       handle: async (request) => {
         const container = find(request);
         const { columns, rows } = terminalSize(request);
-        if (!isAlive(container.state) || !container.task) throw conflict(`Container ${container.id} is not running`);
+        if (!isAlive(container.state) || !container.task) throw conflict(`container ${container.id} is not running`);
         await container.task.resize(columns, rows);
         engine.events.publish({
           type: 'container',

@@ -16,7 +16,7 @@ const KEPT_MS = 5 * 60_000;
 /** @throws conflict  the container does not run, or is paused. @see Engine API, POST /containers/{id}/exec */
 export function createExec(reference: string, config: ExecConfig, engine: Engine): ExecInstance {
   const container = engine.index.get(reference);
-  assertRunning(container);
+  assertRunning(container, reference);
   if (config.command.length === 0) throw invalidParameter('No exec command specified');
   const exec: ExecInstance = {
     id: randomBytes(32).toString('hex'),
@@ -93,6 +93,15 @@ export async function finishExec(
   return exit;
 }
 
+/** With a run of the container end the execs that were never started in it. */
+export function forgetUnstarted(container: Container, engine: Pick<Engine, 'execs'>): void {
+  for (const exec of container.execs.values()) {
+    if (exec.status !== 'created') continue;
+    engine.execs.delete(exec.id);
+    container.execs.delete(exec.id);
+  }
+}
+
 /** Reads output that nobody asked for, so that the process never blocks. */
 export async function discardOutput(exec: ExecInstance): Promise<void> {
   const { stdout, stderr } = exec.process?.streams ?? {};
@@ -140,13 +149,14 @@ async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciP
   };
 }
 
-function assertRunning(container: Container): void {
+/** @param calledAs how the client named it */
+function assertRunning(container: Container, calledAs = container.id): void {
   const { id, state } = container;
   switch (state.status) {
     case 'running':
       return;
     case 'paused':
-      throw conflict(`container ${id} is paused, unpause the container before exec`);
+      throw conflict(`Container ${calledAs} is paused, unpause the container before exec`);
     case 'restarting':
       throw conflict(`Container ${id} is restarting, wait until the container is running`);
     default:

@@ -21,12 +21,12 @@ export interface AttachOptions {
 }
 
 /** @throws conflict  it is paused or restarting. @throws invalid-parameter the detach keys */
-export function assertAttachable(container: Container, options: AttachOptions): void {
+export function assertAttachable(container: Container, calledAs: string, options: AttachOptions): void {
   parseDetachKeys(options.detachKeys);
   if (container.state.status === 'paused')
-    throw conflict(`container ${container.id} is paused, unpause the container before attach`);
+    throw conflict(`container ${calledAs} is paused, unpause the container before attach`);
   if (container.state.status === 'restarting')
-    throw conflict(`container ${container.id} is restarting, wait until the container is running`);
+    throw conflict(`container ${calledAs} is restarting, wait until the container is running`);
 }
 
 /**

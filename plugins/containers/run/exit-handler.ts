@@ -1,5 +1,6 @@
 import { type ExitStatus, errorMessage, formatTimeNs, type Task } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
+import { forgetUnstarted } from '../exec/exec';
 import { waitWhileMoving } from '../io/stream-end';
 import type { Container } from './container';
 import { unmountVolume } from './container-volumes';
@@ -45,6 +46,7 @@ export async function handleExit(container: Container, task: Task, exit: ExitSta
   if (container.task !== task) return;
   const { record } = container;
   container.health?.stop();
+  forgetUnstarted(container, engine);
   const [oomKilled] = await Promise.all([
     task.oomKilled().catch(() => false),
     container.pump && waitWhileMoving(container.pump.done, () => container.attachments.deliveredBytes),

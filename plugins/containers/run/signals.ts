@@ -4,13 +4,13 @@ import { invalidParameter } from '@gantry/sdk';
 /**
  * @param signal `9`, `KILL`, `SIGKILL`, `RTMIN+3`
  * @returns its number
- * @throws invalid-parameter `Invalid signal: x`
+ * @throws invalid-parameter `invalid signal: x`
  */
 export function parseSignal(signal: string): number {
   if (/^\d+$/.test(signal)) {
     const number = Number(signal);
     if (number >= 1 && number <= 64) return number;
-    throw invalidParameter(`Invalid signal: ${signal}`);
+    throw invalidParameter(`invalid signal: ${signal}`);
   }
   const name = signal.toUpperCase().replace(/^SIG/, '');
   const known = (constants.signals as Record<string, number>)[`SIG${name}`];
@@ -21,5 +21,5 @@ export function parseSignal(signal: string): number {
     const number = base + (realtime[2] === '-' ? -1 : 1) * Number(realtime[3] ?? 0);
     if (number >= 34 && number <= 64) return number;
   }
-  throw invalidParameter(`Invalid signal: ${signal}`);
+  throw invalidParameter(`invalid signal: ${signal}`);
 }

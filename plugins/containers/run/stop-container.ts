@@ -119,7 +119,7 @@ export async function pauseContainer(reference: string, engine: Engine): Promise
     if (status === 'paused') throw conflict(`Container ${container.id} is already paused`);
     if (status === 'restarting')
       throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
-    if (status !== 'running' || !container.task) throw conflict(`Container ${container.id} is not running`);
+    if (status !== 'running' || !container.task) throw conflict(`container ${container.id} is not running`);
     await container.task.pause();
     container.change({ to: 'paused' });
     await engine.store.save(container.record, { durable: false });

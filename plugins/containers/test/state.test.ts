@@ -74,7 +74,7 @@ test('restart policies say when a container comes back', () => {
 test('signals have names and numbers', () => {
   expect(['9', 'KILL', 'sigterm', 'RTMIN+3'].map(parseSignal)).toEqual([9, 9, 15, 37]);
   for (const bad of ['0', '65', 'NOPE', '-1', 'RTMAX+1'])
-    expect(() => parseSignal(bad)).toThrow(`Invalid signal: ${bad}`);
+    expect(() => parseSignal(bad)).toThrow(`invalid signal: ${bad}`);
 });
 
 test('what a failed start means to clients follows from the words of the runtime', () => {

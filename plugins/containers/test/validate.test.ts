@@ -81,7 +81,7 @@ test('a limit that this kernel cannot keep is taken out, and the client is told'
 
 test.each([
   [{ WorkingDir: 'a/b' }, "the working directory 'a/b' is invalid, it needs to be an absolute path"],
-  [{ StopSignal: 'SIGNOPE' }, 'Invalid signal: SIGNOPE'],
+  [{ StopSignal: 'SIGNOPE' }, 'invalid signal: SIGNOPE'],
   [{ Env: ['=x'] }, 'invalid environment variable: =x'],
   [{ Healthcheck: { Interval: 10 } }, 'Interval in Healthcheck cannot be less than 1ms'],
   [{ ExposedPorts: { '99999/tcp': {} } }, 'invalid port specification'],
