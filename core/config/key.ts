@@ -9,6 +9,8 @@ export interface KeyFlag {
   readonly takes: 'switch' | 'one' | 'many';
   /** Word shown by `--help` for the value. */
   readonly placeholder?: string;
+  /** Texts that mean the key's example, where they cannot be made from it word by word. */
+  readonly example?: readonly string[];
   /**
    * The flag's texts as the value daemon.json would hold; the key's schema judges it afterwards.
    * @throws Error  the text cannot be read; the message says why
@@ -27,6 +29,8 @@ export interface Key<T> {
   readonly reload: 'live' | 'restart';
   /** File and flags may both give it: they are merged instead of being a conflict. */
   readonly merges?: boolean;
+  /** A sensible value as daemon.json holds it, other than the fallback: shown to who gave a wrong one, and tested. */
+  readonly example: unknown;
   readonly about: string;
 }
 

@@ -45,7 +45,9 @@ export function readConfiguration(line: CommandLine): Configuration {
       const result = spec.schema.parse(file.value[name], pointer);
       if (result.ok) values[name] = result.value;
       else {
-        problems.push(...result.problems.map((p) => ({ where: file.where(p.pointer), message: p.message })));
+        const hint = `; for example ${JSON.stringify({ [name]: spec.example }).slice(1, -1)}`;
+        for (const { pointer: at, message } of result.problems)
+          problems.push({ where: file.where(at), message: at === pointer ? message + hint : message });
         // The sound members are kept, so that a judge of the plugin set sees more than the first mistake.
         const rest = spec.schema.parse(withoutMembers(file.value[name], pointer, result.problems), pointer);
         if (rest.ok) values[name] = rest.value;

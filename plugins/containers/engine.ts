@@ -9,7 +9,6 @@ import type {
   LogManager,
   NetworkManager,
   Runtime,
-  SpecHook,
   VolumeManager,
 } from '@gantry/sdk';
 import { KeyedLock } from '@gantry/sdk';
@@ -27,7 +26,6 @@ export interface EngineNeeds {
   readonly volumes: VolumeManager;
   readonly logs: LogManager;
   readonly runtimes: DriverSet<Runtime>;
-  readonly hooks: DriverSet<SpecHook>;
   readonly events: EventBus;
   readonly clock: Clock;
 }

@@ -2,7 +2,6 @@ import {
   type DaemonSettings,
   type DriverSet,
   errorKind,
-  errorMessage,
   invalidParameter,
   type LogDriver,
   type Logger,
@@ -11,7 +10,6 @@ import {
   type LogReadOptions,
   type LogWriter,
   notImplemented,
-  systemError,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
 import { ContainerPump } from './pump/container-pump';
@@ -49,7 +47,7 @@ export function makeLogManager(
       if (type === NONE) return new ContainerPump(streams, undefined, pumpLog);
       const { ringBytes } = deliveryOptions(info.options);
       const driver = await resolve(drivers, type);
-      const writer = await openWriter(driver, forDriver(info));
+      const writer = await driver.open(forDriver(info));
       const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog);
       // A driver that cannot be asked now gets a copy as well.
       const canRead = await canReadBack(driver).catch(() => false);
@@ -99,15 +97,6 @@ export function makeLogManager(
   }
 
   return manager;
-}
-
-/** @throws in dockerd's words, for what keeps a container from starting */
-async function openWriter(driver: LogDriver, info: LogInfo): Promise<LogWriter> {
-  try {
-    return await driver.open(info);
-  } catch (error) {
-    throw systemError(`failed to initialize logging driver: ${errorMessage(error)}`, error);
-  }
 }
 
 async function canReadBack(driver: LogDriver): Promise<boolean> {

@@ -15,7 +15,6 @@ export * from './networks';
 export * from './oci';
 export * from './runtime';
 export * from './snapshotter';
-export * from './spec-hook';
 export * from './system-info';
 export * from './volume-driver';
 export * from './volumes';

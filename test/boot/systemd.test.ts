@@ -76,8 +76,8 @@ test('the watchdog hears nothing from an event loop that does not turn', async (
 
 test('sockets handed over are served with fd://, by their names too, and none but the daemon holds them', async () => {
   const [one, two] = [join(folder, 'one.sock'), join(folder, 'two.sock')];
-  await manager.listen(one, 'api');
-  await manager.listen(two, 'other');
+  manager.listen(one, 'api');
+  manager.listen(two, 'other');
   await manager.start(flags('-H', 'fd://api'));
   await manager.hears('READY=1');
   expect(await ping(one)).toBe('OK');
@@ -93,7 +93,7 @@ test('sockets handed over are served with fd://, by their names too, and none bu
 
 test('a command line without fd:// serves the socket that is handed over for its path', async () => {
   const socket = join(folder, 'docker.sock');
-  await manager.listen(socket, 'gantry.socket');
+  manager.listen(socket, 'gantry.socket');
   await manager.start(flags('-H', `unix://${socket}`));
   await manager.hears('READY=1');
   expect(await ping(socket)).toBe('OK');

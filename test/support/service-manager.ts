@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import net from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { eventually } from './eventually';
@@ -16,25 +15,41 @@ while True:
     print(json.dumps(box.recv(65536).decode()), flush=True)
 `;
 
+/** Opens the sockets, puts them from descriptor 3 on, and becomes the service. Nobody else may accept on them. */
+const launcher = `
+import os, socket, sys
+count = int(sys.argv[1])
+paths, command = sys.argv[2:2 + count], sys.argv[2 + count:]
+sockets = []
+for path in paths:
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(path)
+    one.listen(128)
+    sockets.append(os.dup(one.fileno()))
+high = [os.dup2(fd, 100 + index) for index, fd in enumerate(sockets)]
+for index, fd in enumerate(high):
+    os.dup2(fd, 3 + index, inheritable=True)
+    os.close(fd)
+os.environ['LISTEN_PID'] = str(os.getpid())
+os.closerange(3 + count, 64)
+os.execv(command[0], command)
+`;
+
 /** Plays systemd: opens sockets, hands them over, and hears what the service has to say. */
 export class ServiceManager {
   /** Messages as they came, each with one or more lines `NAME=value`. */
   readonly told: string[] = [];
   log = '';
-  private readonly sockets: net.Server[] = [];
-  private readonly names: string[] = [];
+  private readonly sockets: { readonly path: string; readonly name: string }[] = [];
   private box: ChildProcess | undefined;
   private service: ChildProcess | undefined;
 
   /** @param notifySocket  an absolute path, or `@name` */
   constructor(private readonly notifySocket: string) {}
 
-  /** Opens a socket as a socket unit does. */
-  async listen(path: string, name: string): Promise<void> {
-    const server = net.createServer();
-    await new Promise<void>((done) => server.listen(path, done));
-    this.sockets.push(server);
-    this.names.push(name);
+  /** A socket unit for the service: opened at its start. */
+  listen(path: string, name: string): void {
+    this.sockets.push({ path, name });
   }
 
   async start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -42,14 +57,15 @@ export class ServiceManager {
     this.box = box;
     createInterface(box.stdout).on('line', (line) => this.told.push(JSON.parse(line) as string));
     await eventually('the notify socket', () => this.told.shift() === 'listening');
-    const fds = this.sockets.map((server) => (server as unknown as { _handle: { fd: number } })._handle.fd);
-    // LISTEN_PID is known once the process exists: the shell gives its own, and becomes the daemon.
-    const service = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, gantryd, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe', ...fds],
+    const paths = this.sockets.map(({ path }) => path);
+    const command = [process.execPath, gantryd, ...args];
+    const service = spawn('python3', ['-c', launcher, String(paths.length), ...paths, ...command], {
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
         NOTIFY_SOCKET: this.notifySocket,
-        ...(fds.length > 0 ? { LISTEN_FDS: String(fds.length), LISTEN_FDNAMES: this.names.join(':') } : {}),
+        LISTEN_FDS: String(paths.length),
+        LISTEN_FDNAMES: this.sockets.map(({ name }) => name).join(':'),
         ...env,
       },
     });
@@ -68,14 +84,9 @@ export class ServiceManager {
   async hears(line: string | RegExp, timeoutMs = 30_000): Promise<string> {
     const fits = (message: string) =>
       message.split('\n').some((each) => (typeof line === 'string' ? each === line : line.test(each)));
-    await eventually(
-      `the service to say ${line}, having said ${JSON.stringify(this.told)}`,
-      () => {
-        if (this.service!.exitCode !== null) throw new Error(`the service ended:\n${this.log}`);
-        return this.told.some(fits);
-      },
-      timeoutMs,
-    );
+    const hasEnded = () => this.service!.exitCode !== null;
+    await eventually(`the service to say ${line}`, () => this.told.some(fits) || hasEnded(), timeoutMs);
+    if (!this.told.some(fits)) throw new Error(`the service said ${JSON.stringify(this.told)} and ended:\n${this.log}`);
     return this.told.find(fits)!;
   }
 
@@ -91,7 +102,6 @@ export class ServiceManager {
       await this.ended();
     }
     this.box?.kill('SIGKILL');
-    for (const server of this.sockets) server.close();
   }
 }
 

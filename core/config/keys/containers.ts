@@ -41,6 +41,7 @@ export const containerKeys = {
     fallback: [],
     flag: flagOf.list('exec-opt'),
     reload: 'restart',
+    example: ['native.cgroupdriver=cgroupfs'],
     about: 'Runtime options: native.cgroupdriver=cgroupfs',
   }),
   'default-runtime': key({
@@ -48,6 +49,7 @@ export const containerKeys = {
     fallback: 'runc',
     flag: flagOf.string('default-runtime'),
     reload: 'live',
+    example: 'crun',
     about: 'OCI runtime of containers that name none',
   }),
   runtimes: key<Readonly<Record<string, RuntimeEntry>>>({
@@ -56,6 +58,7 @@ export const containerKeys = {
     merges: true,
     flag: {
       name: 'add-runtime',
+      example: ['second=/usr/bin/crun'],
       takes: 'many',
       placeholder: 'name=path',
       toJson: (texts) =>
@@ -69,6 +72,7 @@ export const containerKeys = {
         ),
     },
     reload: 'live',
+    example: { second: { path: '/usr/bin/crun' } },
     about: 'Additional OCI runtimes',
   }),
   'cgroup-parent': key({
@@ -77,6 +81,7 @@ export const containerKeys = {
     fallbackText: '/docker',
     flag: flagOf.string('cgroup-parent'),
     reload: 'live',
+    example: '/engine',
     about: 'Parent cgroup of containers',
   }),
   'default-cgroupns-mode': key<'host' | 'private' | undefined>({
@@ -85,6 +90,7 @@ export const containerKeys = {
     fallbackText: 'host on cgroup v1, private on v2',
     flag: flagOf.string('default-cgroupns-mode'),
     reload: 'live',
+    example: 'private',
     about: 'Cgroup namespace of containers: host or private',
   }),
   'default-ipc-mode': key<'private' | 'shareable'>({
@@ -92,6 +98,7 @@ export const containerKeys = {
     fallback: 'private',
     flag: flagOf.string('default-ipc-mode'),
     reload: 'live',
+    example: 'shareable',
     about: 'IPC namespace of containers: private or shareable',
   }),
   'default-shm-size': key({
@@ -100,6 +107,7 @@ export const containerKeys = {
     fallbackText: '64MiB',
     flag: flagOf.string('default-shm-size', undefined, 'bytes'),
     reload: 'live',
+    example: '128m',
     about: 'Size of /dev/shm in containers',
   }),
   'default-ulimits': key<Readonly<Record<string, UlimitEntry>>>({
@@ -107,6 +115,7 @@ export const containerKeys = {
     fallback: {},
     flag: {
       name: 'default-ulimit',
+      example: ['nofile=1024:4096'],
       takes: 'many',
       placeholder: 'name=soft[:hard]',
       toJson: (texts) =>
@@ -118,6 +127,7 @@ export const containerKeys = {
         ),
     },
     reload: 'live',
+    example: { nofile: { Name: 'nofile', Soft: 1024, Hard: 4096 } },
     about: 'Ulimits of containers',
   }),
   init: key({
@@ -125,6 +135,7 @@ export const containerKeys = {
     fallback: false,
     flag: flagOf.switch('init'),
     reload: 'live',
+    example: true,
     about: 'Run an init in containers that reaps processes',
   }),
   'init-path': key<string | undefined>({
@@ -133,6 +144,7 @@ export const containerKeys = {
     fallbackText: 'docker-init',
     flag: flagOf.string('init-path'),
     reload: 'restart',
+    example: '/usr/bin/tini',
     about: 'Path of the init binary',
   }),
   'no-new-privileges': key({
@@ -140,6 +152,7 @@ export const containerKeys = {
     fallback: false,
     flag: flagOf.switch('no-new-privileges'),
     reload: 'live',
+    example: true,
     about: 'Set no-new-privileges on new containers',
   }),
   'seccomp-profile': key({
@@ -147,6 +160,7 @@ export const containerKeys = {
     fallback: 'builtin',
     flag: flagOf.string('seccomp-profile'),
     reload: 'live',
+    example: 'unconfined',
     about: 'Path of the default seccomp profile; unconfined for none',
   }),
   'cdi-spec-dirs': key<readonly string[]>({
@@ -154,6 +168,7 @@ export const containerKeys = {
     fallback: ['/etc/cdi', '/var/run/cdi'],
     flag: flagOf.list('cdi-spec-dir'),
     reload: 'restart',
+    example: ['/etc/cdi'],
     about: 'Directories with CDI device files; an empty one switches CDI off',
   }),
   'cpu-rt-period': key({
@@ -161,6 +176,7 @@ export const containerKeys = {
     fallback: 0,
     flag: flagOf.integer('cpu-rt-period'),
     reload: 'restart',
+    example: 1000000,
     about: 'Real-time period of the parent cgroup of containers, in microseconds',
   }),
   'cpu-rt-runtime': key({
@@ -168,6 +184,7 @@ export const containerKeys = {
     fallback: 0,
     flag: flagOf.integer('cpu-rt-runtime'),
     reload: 'restart',
+    example: 950000,
     about: 'Real-time runtime of the parent cgroup of containers, in microseconds',
   }),
 };

@@ -19,6 +19,7 @@ export const imageKeys = {
     fallbackText: 'overlay2',
     flag: flagOf.string('storage-driver', 's'),
     reload: 'restart',
+    example: 'overlay2',
     about: 'Snapshotter that holds image and container layers',
   }),
   'insecure-registries': key<readonly string[]>({
@@ -26,6 +27,7 @@ export const imageKeys = {
     fallback: [],
     flag: flagOf.list('insecure-registry'),
     reload: 'live',
+    example: ['registry.example.org:5000', '10.0.0.0/8'],
     about: 'Registries (host, host:port or CIDR) reached over plain http or unverified TLS',
   }),
   'registry-mirrors': key<readonly string[]>({
@@ -33,6 +35,7 @@ export const imageKeys = {
     fallback: [],
     flag: flagOf.list('registry-mirror'),
     reload: 'live',
+    example: ['https://mirror.example.org/'],
     about: 'Mirrors of the default registry',
   }),
   'max-concurrent-downloads': key({
@@ -40,6 +43,7 @@ export const imageKeys = {
     fallback: 3,
     flag: flagOf.integer('max-concurrent-downloads'),
     reload: 'live',
+    example: 6,
     about: 'Layers pulled at the same time',
   }),
   'max-concurrent-uploads': key({
@@ -47,6 +51,7 @@ export const imageKeys = {
     fallback: 5,
     flag: flagOf.integer('max-concurrent-uploads'),
     reload: 'live',
+    example: 6,
     about: 'Layers pushed at the same time',
   }),
   'max-download-attempts': key({
@@ -54,6 +59,7 @@ export const imageKeys = {
     fallback: 5,
     flag: flagOf.integer('max-download-attempts'),
     reload: 'live',
+    example: 3,
     about: 'Attempts per layer before a pull fails',
   }),
 };

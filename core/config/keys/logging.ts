@@ -8,6 +8,7 @@ export const loggingKeys = {
     fallback: 'json-file',
     flag: flagOf.string('log-driver'),
     reload: 'live',
+    example: 'local',
     about: 'Log driver of containers that name none',
   }),
   'log-opts': key<Readonly<Record<string, string>>>({
@@ -15,6 +16,7 @@ export const loggingKeys = {
     fallback: {},
     flag: flagOf.map('log-opt'),
     reload: 'live',
+    example: { 'max-size': '10m' },
     about: 'Options of the default log driver',
   }),
 };

@@ -28,6 +28,7 @@ export const networkingKeys = {
     fallbackText: 'docker0',
     flag: flagOf.string('bridge', 'b'),
     reload: 'restart',
+    example: 'bridge0',
     about: 'Name of the default bridge, made when it does not exist; none for no default bridge',
   }),
   bip: key<string | undefined>({
@@ -35,6 +36,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('bip'),
     reload: 'restart',
+    example: '172.20.0.1/16',
     about: 'IPv4 address of the default bridge with prefix length',
   }),
   bip6: key<string | undefined>({
@@ -42,6 +44,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('bip6'),
     reload: 'restart',
+    example: 'fd00:20::1/64',
     about: 'IPv6 address of the default bridge with prefix length',
   }),
   ipv6: key({
@@ -49,6 +52,7 @@ export const networkingKeys = {
     fallback: false,
     flag: flagOf.switch('ipv6'),
     reload: 'restart',
+    example: true,
     about: 'IPv6 on the default bridge',
   }),
   'fixed-cidr': key<string | undefined>({
@@ -56,6 +60,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('fixed-cidr'),
     reload: 'restart',
+    example: '172.20.8.0/24',
     about: 'Range of IPv4 addresses for containers on the default bridge',
   }),
   'default-gateway': key<string | undefined>({
@@ -63,6 +68,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('default-gateway', undefined, 'ip'),
     reload: 'restart',
+    example: '172.20.0.254',
     about: 'IPv4 gateway of containers on the default bridge',
   }),
   'fixed-cidr-v6': key<string | undefined>({
@@ -70,6 +76,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('fixed-cidr-v6'),
     reload: 'restart',
+    example: 'fd00:20::/64',
     about: 'IPv6 subnet of the default bridge, or with bip6 the range of its containers',
   }),
   'default-gateway-v6': key<string | undefined>({
@@ -77,6 +84,7 @@ export const networkingKeys = {
     fallback: undefined,
     flag: flagOf.string('default-gateway-v6', undefined, 'ip'),
     reload: 'restart',
+    example: 'fd00:20::ffff',
     about: 'IPv6 gateway of containers on the default bridge',
   }),
   icc: key({
@@ -84,6 +92,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('icc'),
     reload: 'restart',
+    example: false,
     about: 'Let containers on the default bridge reach each other',
   }),
   'ip-masq': key({
@@ -91,6 +100,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('ip-masq'),
     reload: 'restart',
+    example: false,
     about: 'Masquerade traffic that leaves the default bridge',
   }),
   'ip-forward': key({
@@ -98,6 +108,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('ip-forward'),
     reload: 'restart',
+    example: false,
     about: 'Enable IPv4 forwarding in the kernel',
   }),
   'ip-forward-no-drop': key({
@@ -105,6 +116,7 @@ export const networkingKeys = {
     fallback: false,
     flag: flagOf.switch('ip-forward-no-drop'),
     reload: 'restart',
+    example: true,
     about: 'Leave the policy of the FORWARD chain alone when forwarding is enabled, as is always done here',
   }),
   iptables: key({
@@ -112,6 +124,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('iptables'),
     reload: 'restart',
+    example: false,
     about: 'Manage packet filter rules for IPv4',
   }),
   ip6tables: key({
@@ -119,6 +132,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('ip6tables'),
     reload: 'restart',
+    example: false,
     about: 'Manage packet filter rules for IPv6',
   }),
   'firewall-backend': key({
@@ -133,6 +147,7 @@ export const networkingKeys = {
     fallbackText: 'nftables',
     flag: flagOf.string('firewall-backend'),
     reload: 'restart',
+    example: 'nftables',
     about: 'What packet filter rules are written with',
   }),
   'allow-direct-routing': key({
@@ -140,6 +155,7 @@ export const networkingKeys = {
     fallback: false,
     flag: flagOf.switch('allow-direct-routing'),
     reload: 'restart',
+    example: true,
     about: 'Let other hosts reach published ports by routing to the addresses of containers',
   }),
   'bridge-accept-fwmark': key({
@@ -150,6 +166,7 @@ export const networkingKeys = {
     fallback: '',
     flag: flagOf.string('bridge-accept-fwmark'),
     reload: 'restart',
+    example: '0x1/0x3',
     about: 'Let packets with this firewall mark/mask reach containers of bridge networks',
   }),
   ip: key({
@@ -157,6 +174,7 @@ export const networkingKeys = {
     fallback: '0.0.0.0',
     flag: flagOf.string('ip', undefined, 'ip'),
     reload: 'restart',
+    example: '127.0.0.1',
     about: 'Host address of published ports that name none',
   }),
   'userland-proxy': key({
@@ -164,6 +182,7 @@ export const networkingKeys = {
     fallback: true,
     flag: flagOf.switch('userland-proxy'),
     reload: 'restart',
+    example: false,
     about: 'Serve published ports in user space where packet filter rules cannot',
   }),
   mtu: key({
@@ -171,6 +190,7 @@ export const networkingKeys = {
     fallback: 0,
     flag: flagOf.integer('mtu'),
     reload: 'restart',
+    example: 1450,
     about: 'MTU of the default bridge in bytes; 0 lets the driver choose',
   }),
   'default-address-pools': key<readonly { readonly base: string; readonly size: number }[]>({
@@ -178,6 +198,7 @@ export const networkingKeys = {
     fallback: [],
     flag: {
       name: 'default-address-pool',
+      example: ['base=10.10.0.0/16,size=24'],
       takes: 'many',
       placeholder: 'base=cidr,size=bits',
       toJson: (texts) =>
@@ -187,6 +208,7 @@ export const networkingKeys = {
         }),
     },
     reload: 'restart',
+    example: [{ base: '10.10.0.0/16', size: 24 }],
     about: 'Pools that new networks take their subnets from',
   }),
   'default-network-opts': key<Readonly<Record<string, Readonly<Record<string, string>>>>>({
@@ -194,11 +216,13 @@ export const networkingKeys = {
     fallback: {},
     flag: {
       name: 'default-network-opt',
+      example: ['bridge=com.docker.network.driver.mtu=1450'],
       takes: 'many',
       placeholder: 'driver=option=value',
       toJson: readDriverOptions,
     },
     reload: 'restart',
+    example: { bridge: { 'com.docker.network.driver.mtu': '1450' } },
     about: 'Options that new networks of a driver have unless they say otherwise',
   }),
   dns: key<readonly string[]>({
@@ -206,6 +230,7 @@ export const networkingKeys = {
     fallback: [],
     flag: flagOf.list('dns'),
     reload: 'live',
+    example: ['192.0.2.53'],
     about: 'DNS servers of containers that name none',
   }),
   'dns-opts': key<readonly string[]>({
@@ -213,6 +238,7 @@ export const networkingKeys = {
     fallback: [],
     flag: flagOf.list('dns-opt'),
     reload: 'live',
+    example: ['ndots:1'],
     about: 'DNS options of containers that name none',
   }),
   'dns-search': key<readonly string[]>({
@@ -220,6 +246,7 @@ export const networkingKeys = {
     fallback: [],
     flag: flagOf.list('dns-search'),
     reload: 'live',
+    example: ['example.org'],
     about: 'DNS search domains of containers that name none',
   }),
   'host-gateway-ips': key<readonly string[]>({
@@ -227,6 +254,7 @@ export const networkingKeys = {
     fallback: [],
     flag: flagOf.list('host-gateway-ip'),
     reload: 'live',
+    example: ['192.0.2.1'],
     about: 'Addresses that host-gateway in --add-host stands for',
   }),
 };

@@ -9,6 +9,7 @@ export const pluginKeys = {
     schema: pluginsSchema,
     fallback: {},
     reload: 'restart',
+    example: { 'volume-local': { config: { root: '/srv/volumes' } } },
     about: 'Plugins by name, with their configuration',
   }),
   'plugin-directories': key<{ readonly sockets: string; readonly specs: readonly string[] }>({
@@ -18,6 +19,7 @@ export const pluginKeys = {
     }),
     fallback: { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] },
     reload: 'restart',
+    example: { sockets: '/run/gantry/plugins' },
     about: 'Directories searched for plugins on sockets',
   }),
   'authorization-plugins': key<readonly string[]>({
@@ -25,6 +27,7 @@ export const pluginKeys = {
     fallback: [],
     flag: flagOf.list('authorization-plugin'),
     reload: 'live',
+    example: ['allow-list'],
     about: 'Authorization plugins, asked in this order',
   }),
 };

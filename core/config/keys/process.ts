@@ -13,6 +13,7 @@ export const processKeys = {
     fallback: '/var/lib/gantry',
     flag: flagOf.string('data-root'),
     reload: 'restart',
+    example: '/srv/gantry',
     about: 'Root directory of persistent state',
   }),
   'exec-root': key({
@@ -20,6 +21,7 @@ export const processKeys = {
     fallback: '/run/gantry',
     flag: flagOf.string('exec-root'),
     reload: 'restart',
+    example: '/run/gantry-2',
     about: 'Root directory of state that a reboot may drop',
   }),
   pidfile: key({
@@ -27,6 +29,7 @@ export const processKeys = {
     fallback: '/run/gantry.pid',
     flag: flagOf.string('pidfile', 'p'),
     reload: 'restart',
+    example: '/run/gantry-2.pid',
     about: 'Path of the file holding the daemon process id; empty for none',
   }),
   debug: key({
@@ -34,6 +37,7 @@ export const processKeys = {
     fallback: false,
     flag: flagOf.switch('debug', 'D'),
     reload: 'live',
+    example: true,
     about: 'Log at debug level',
   }),
   'log-level': key({
@@ -41,6 +45,7 @@ export const processKeys = {
     fallback: 'info',
     flag: flagOf.string('log-level', 'l'),
     reload: 'live',
+    example: 'warn',
     about: `Least severe level that is logged: ${logLevels.join(', ')}`,
   }),
   'log-format': key({
@@ -48,6 +53,7 @@ export const processKeys = {
     fallback: 'text',
     flag: flagOf.string('log-format'),
     reload: 'restart',
+    example: 'json',
     about: 'Format of the log lines: text or json',
   }),
   labels: key<readonly string[]>({
@@ -60,6 +66,7 @@ export const processKeys = {
     fallback: [],
     flag: flagOf.list('label'),
     reload: 'live',
+    example: ['rack=7'],
     about: 'Labels of the daemon, shown by info',
   }),
   'live-restore': key({
@@ -67,6 +74,7 @@ export const processKeys = {
     fallback: false,
     flag: flagOf.switch('live-restore'),
     reload: 'live',
+    example: true,
     about: 'Leave containers running when the daemon stops',
   }),
   'shutdown-timeout': key({
@@ -74,6 +82,7 @@ export const processKeys = {
     fallback: 15,
     flag: flagOf.integer('shutdown-timeout'),
     reload: 'live',
+    example: 30,
     about: 'Seconds that containers get to stop when the daemon stops; -1 waits for ever',
   }),
   'oom-score-adjust': key({
@@ -81,6 +90,7 @@ export const processKeys = {
     fallback: 0,
     flag: flagOf.integer('oom-score-adjust'),
     reload: 'restart',
+    example: -500,
     about: 'OOM score adjustment of the daemon; 0 leaves it as it is',
   }),
   'metrics-addr': key({
@@ -92,6 +102,7 @@ export const processKeys = {
     fallbackText: 'not served',
     flag: flagOf.string('metrics-addr', undefined, 'host:port'),
     reload: 'restart',
+    example: '127.0.0.1:9323',
     about: 'Address to serve metrics on, in the format of Prometheus',
   }),
   experimental: key({
@@ -99,6 +110,7 @@ export const processKeys = {
     fallback: false,
     flag: flagOf.switch('experimental'),
     reload: 'restart',
+    example: true,
     about: 'Tell clients that experimental features are welcome',
   }),
 };

@@ -59,18 +59,6 @@ test('nothing is both served and refused', () => {
   }
 });
 
-test.each(Object.keys(knownKeys))('a value of the wrong type for %s is refused at its place', (name) => {
-  const problems = problemsOf({ [name]: typeof knownKeys[name]!.fallback === 'number' ? 'x' : 4.5 });
-  expect(problems).toEqual([expect.objectContaining({ where: expect.stringContaining(`daemon.json:1:2 (/${name})`) })]);
-});
-
-test.each(Object.keys(knownKeys).filter((name) => knownKeys[name]!.flag))('%s in the file and as a flag', (name) => {
-  const { flag, merges, fallback } = knownKeys[name]!;
-  const text = flag!.takes === 'switch' ? 'true' : '1';
-  const said = problemsOf({ [name]: fallback ?? 'x' }, `--${flag!.name}=${text}`).map(({ message }) => message);
-  expect(said.some((message) => message.includes('both as a flag and in the configuration file'))).toBe(!merges);
-});
-
 test('what is refused is taken when it asks for nothing', () => {
   const content = { rootless: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
   expect(problemsOf(content, '--raw-logs=false', '--rootless=false')).toEqual([]);

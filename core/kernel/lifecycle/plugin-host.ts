@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -56,7 +55,6 @@ export class PluginHost {
     this.skipped.push(...plan.skipped);
     const failed = new Map<string, string>();
     const abort = new AbortController();
-    setMaxListeners(0, abort.signal); // One for each plugin that starts.
     const outcomes = new Map<string, Promise<void>>();
     for (const plugin of plan.plugins) {
       const before = [...plugin.dependencies].map((name) => outcomes.get(name));

@@ -1,4 +1,5 @@
-import { invalidParameter, nearestKey } from '@gantry/sdk';
+import { invalidParameter } from '@gantry/sdk';
+import { nearestWord } from './words';
 
 /** How a flag of an instruction is written. */
 export type FlagKind = 'text' | 'boolean' | 'list';
@@ -46,7 +47,7 @@ export function readFlags(words: readonly string[], known: Readonly<Record<strin
     const value = equals < 0 ? undefined : word.slice(equals + 1);
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined) {
-      const near = nearestKey(name, Object.keys(known));
+      const near = nearestWord(name, Object.keys(known));
       throw invalidParameter(`unknown flag: --${name}${near === undefined ? '' : ` (did you mean ${near}?)`}`);
     }
     const before = values.get(name);
