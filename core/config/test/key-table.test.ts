@@ -57,7 +57,7 @@ function asFlags({ flag, example }: Key<unknown>): string[] {
   return texts.map((text) => `--${name}=${text}`);
 }
 
-const valueOf = ({ values }: Configuration, name: string) => (values as unknown as Record<string, unknown>)[name];
+const valueIn = ({ values }: Configuration, name: string) => (values as unknown as Record<string, unknown>)[name];
 /** The last two letters change places; where they are the same one is doubled. */
 const misspelt = (name: string) =>
   name.at(-1) === name.at(-2) ? name + name.at(-1) : name.slice(0, -2) + name.at(-1) + name.at(-2);
@@ -70,7 +70,7 @@ describe.each(rows)('$name', ({ name, spec }) => {
     expect(configuration.origins.get(name)).toBe('file');
     expect(configuration.where(`/${name}`)).toBe(`${file}:1:2 (/${name})`);
     if (!['exec-opts', 'plugin-directories'].includes(name))
-      expect(valueOf(configuration, name)).not.toEqual(spec.fallback);
+      expect(valueIn(configuration, name)).not.toEqual(spec.fallback);
   });
 
   test('of the wrong type is refused at its place, with an example', () => {
@@ -127,7 +127,7 @@ describe.each(withFlag)('--$spec.flag.name', ({ name, spec }) => {
   test('means the same as in the file', () => {
     const given = read({}, ...asFlags(spec));
     expect(given.origins.get(name)).toBe('flag');
-    expect(valueOf(given, name)).toEqual(valueOf(read({ [name]: spec.example }), name));
+    expect(valueIn(given, name)).toEqual(valueIn(read({ [name]: spec.example }), name));
   });
 
   test('beside the key in the file is a conflict that shows both, unless they are taken together', () => {
