@@ -4,13 +4,14 @@ export class EventClock {
   private lastNs = 0n;
 
   now(): bigint {
-    const wallNs = BigInt(Date.now()) * 1_000_000n;
-    let nowNs = process.hrtime.bigint() + this.offsetNs;
-    const driftNs = nowNs - wallNs;
-    // The wall clock was set, or drifted from the monotonic one.
-    if (driftNs > maximumDriftNs || driftNs < -maximumDriftNs) {
-      this.offsetNs = wallOffset();
-      nowNs = process.hrtime.bigint() + this.offsetNs;
+    // The wall clock tells milliseconds, the monotonic one what happens within them. Where they disagree, because the
+    // wall clock was set or one of them drifts, the wall clock is right: nothing is dated ahead of what clients read.
+    const wallNs = BigInt(Date.now()) * nsPerMs;
+    const monotonicNs = process.hrtime.bigint();
+    let nowNs = monotonicNs + this.offsetNs;
+    if (nowNs < wallNs || nowNs >= wallNs + nsPerMs) {
+      nowNs = nowNs < wallNs ? wallNs : wallNs + nsPerMs - 1n;
+      this.offsetNs = nowNs - monotonicNs;
     }
     this.lastNs = nowNs > this.lastNs ? nowNs : this.lastNs + 1n;
     return this.lastNs;
@@ -22,7 +23,7 @@ export class EventClock {
   }
 }
 
-const maximumDriftNs = 20_000_000n;
+const nsPerMs = 1_000_000n;
 
 function wallOffset(): bigint {
   return BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();

@@ -75,6 +75,10 @@ export function publish(
   engine.events.publish({
     type: 'container',
     action,
-    actor: { id, attributes: { ...config.Labels, ...attributes, image: config.Image, name } },
+    // Labels win over what happened, as dockerd has it.
+    actor: {
+      id,
+      attributes: { ...attributes, ...config.Labels, ...(config.Image ? { image: config.Image } : {}), name },
+    },
   });
 }

@@ -1,12 +1,13 @@
 import { type ApiRequest, type ApiRoute, invalidParameter, reply } from '@gantry/sdk';
 import { exportContainer, packFromContainer, statInContainer, unpackIntoContainer } from '../archive/container-archive';
 import type { PathStat } from '../archive/path-stat';
-import type { Engine } from '../engine';
+import { type Engine, publish } from '../engine';
 import { queryFlag } from './parse-request';
 
 /** Routes of `docker cp` and `docker export`. */
 export function archiveRoutes(engine: Engine): ApiRoute[] {
   const path = '/containers/{id}/archive';
+  const find = (request: ApiRequest) => engine.index.get(request.params.id ?? '');
   return [
     {
       method: 'HEAD',
@@ -20,7 +21,9 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       method: 'GET',
       path,
       handle: async (request) => {
-        const archive = await packFromContainer(request.params.id ?? '', pathOf(request), engine);
+        const container = find(request);
+        const archive = await packFromContainer(container.id, pathOf(request), engine);
+        publish(engine, container, 'archive-path');
         return reply.stream(
           200,
           'application/x-tar',
@@ -38,7 +41,9 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
           copyUidGid: queryFlag(request.query, 'copyUIDGID'),
         };
         const { body, signal } = request;
-        await unpackIntoContainer(request.params.id ?? '', pathOf(request), body, options, engine, signal);
+        const container = find(request);
+        await unpackIntoContainer(container.id, pathOf(request), body, options, engine, signal);
+        publish(engine, container, 'extract-to-dir');
         return reply.empty(200);
       },
     },
@@ -46,8 +51,12 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       method: 'GET',
       path: '/containers/{id}/export',
       handle: async (request) => {
-        const archive = await exportContainer(request.params.id ?? '', engine);
-        return reply.stream(200, 'application/octet-stream', (out, signal) => archive.sendTo(out, signal));
+        const container = find(request);
+        const archive = await exportContainer(container.id, engine);
+        return reply.stream(200, 'application/octet-stream', async (out, signal) => {
+          await archive.sendTo(out, signal);
+          publish(engine, container, 'export');
+        });
       },
     },
   ];

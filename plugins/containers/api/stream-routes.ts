@@ -1,5 +1,5 @@
 import { type ApiRequest, type ApiRoute, apiVersionAtLeast, conflict, invalidParameter, reply } from '@gantry/sdk';
-import type { Engine } from '../engine';
+import { type Engine, publish } from '../engine';
 import { assertAttachable, attach } from '../io/attach';
 import { assertReadable, writeLogs } from '../io/logs';
 import { isAlive } from '../run/state';
@@ -99,20 +99,7 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
         const { columns, rows } = terminalSize(request);
         if (!isAlive(container.state) || !container.task) throw conflict(`container ${container.id} is not running`);
         await container.task.resize(columns, rows);
-        engine.events.publish({
-          type: 'container',
-          action: 'resize',
-          actor: {
-            id: container.id,
-            attributes: {
-              ...container.record.config.Labels,
-              height: String(rows),
-              width: String(columns),
-              image: container.record.config.Image,
-              name: container.record.name,
-            },
-          },
-        });
+        publish(engine, container, 'resize', { height: String(rows), width: String(columns) });
         return reply.empty(200);
       },
     },

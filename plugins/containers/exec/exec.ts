@@ -31,9 +31,12 @@ export function createExec(reference: string, config: ExecConfig, engine: Engine
   engine.execs.set(exec.id, exec);
   container.execs.set(exec.id, exec);
   container.touch();
-  publish(engine, container, `exec_create: ${config.command.join(' ')}`, { execID: exec.id });
+  publish(engine, container, `exec_create: ${commandInEvents(config)}`, { execID: exec.id });
   return exec;
 }
+
+/** Program and arguments with a blank between them, also when there are none: filters compare the whole text. */
+const commandInEvents = ({ command: [program = '', ...args] }: ExecConfig): string => `${program} ${args.join(' ')}`;
 
 /** @throws not-found `No such exec instance: x` */
 export function findExec(id: string, engine: Pick<Engine, 'execs'>): ExecInstance {
@@ -61,7 +64,7 @@ export async function startExec(exec: ExecInstance, engine: Engine): Promise<voi
   try {
     const task = container.task;
     if (task === undefined) throw conflict(`container ${container.id} is not running`);
-    publish(engine, container, `exec_start: ${config.command.join(' ')}`, { execID: exec.id });
+    publish(engine, container, `exec_start: ${commandInEvents(config)}`, { execID: exec.id });
     exec.process = await task.exec({
       id: exec.id,
       process: await describeProcess(exec, engine),

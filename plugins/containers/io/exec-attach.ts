@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { errorMessage, type HijackedConnection, type LogSource } from '@gantry/sdk';
-import type { Engine } from '../engine';
+import { type Engine, publish } from '../engine';
 import { discardOutput, finishExec, startExec } from '../exec/exec';
 import type { ExecInstance } from '../exec/exec-instance';
 import { parseDetachKeys } from './detach-keys';
@@ -42,7 +42,10 @@ export async function attachExec(exec: ExecInstance, connection: HijackedConnect
       stopStdin = forwardStdin(stream, streams.stdin, {
         detachKeys: config.terminal ? parseDetachKeys(config.detachKeys) : undefined,
         closeAtEnd: !config.terminal,
-        onDetach: finish,
+        onDetach: () => {
+          publish(engine, exec.container, 'exec_detach', { execID: exec.id });
+          finish();
+        },
       });
     else stream.resume();
     signal.addEventListener('abort', finish, { once: true });
