@@ -117,6 +117,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         registry: from.resolve(tokens.drivers),
         settings: from.resolve(tokens.settings),
         log: from.resolve(tokens.log),
+        onLateStart: () => from.resolve(tokens.api).routesChanged(),
       }),
   );
   provide(tokens.authorization, (from) => {

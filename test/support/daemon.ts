@@ -79,6 +79,11 @@ export class TestDaemon {
     writeFileSync(this.configPath, `${JSON.stringify(config, null, 2)}\n`);
   }
 
+  /** Keys over those it was made with; in force after the next start or reload. */
+  changeConfig(config: Readonly<Record<string, unknown>>): void {
+    this.writeConfig({ ...(JSON.parse(readFileSync(this.configPath, 'utf8')) as object), ...config });
+  }
+
   /** Starts the process and waits until it serves. Also used to start it again after `stop` or `kill`. */
   async start(): Promise<void> {
     const log = openSync(this.logPath, 'a');

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -18,6 +19,8 @@ import type { PlannedPlugin, PluginPlan } from './plan-plugins';
 import { prepareChange } from './prepare-change';
 
 const defaultStartTimeoutMs = 15_000;
+/** How long others wait for an optional plugin: enough for one that is well, little for one that hangs. */
+const optionalPatienceMs = 250;
 /** `ready` restores what was running, and takes as long as there are containers. */
 const readyTimeoutMs = 120_000;
 
@@ -36,28 +39,39 @@ export class PluginHost {
   /** In the order in which they started. */
   private readonly running: Running[] = [];
   private readonly skipped: { name: string; reason: string }[] = [];
+  /** Optional ones that still start while the daemon serves. */
+  private readonly late = new Set<string>();
+  private readonly starting = new AbortController();
 
   constructor(
     private readonly deps: {
       readonly registry: DriverRegistry;
       readonly settings: DaemonSettings;
       readonly log: Logger;
+      /** An optional plugin has joined after the start: the contributions of plugins are others now. */
+      readonly onLateStart?: () => void;
     },
   ) {}
 
   /**
    * Starts every plugin as soon as those it depends on have started. When one that is not optional fails, all that
-   * started are stopped again.
+   * started are stopped again. Optional ones get a moment; one that takes longer joins the others when it is done.
    *
    * @throws PluginSetError  naming every plugin that failed
    */
   async start(plan: PluginPlan): Promise<void> {
     this.skipped.push(...plan.skipped);
     const failed = new Map<string, string>();
-    const abort = new AbortController();
+    const abort = this.starting;
+    // Every plugin that starts listens, which is no leak.
+    setMaxListeners(0, abort.signal);
     const outcomes = new Map<string, Promise<void>>();
+    const isOptional = new Map(plan.plugins.map(({ name, optional }) => [name, optional]));
     for (const plugin of plan.plugins) {
-      const before = [...plugin.dependencies].map((name) => outcomes.get(name));
+      const before = [...plugin.dependencies].map((name) => {
+        const outcome = outcomes.get(name) ?? Promise.resolve();
+        return isOptional.get(name) && !plugin.mandatory.has(name) ? orPatience(outcome) : outcome;
+      });
       outcomes.set(
         plugin.name,
         Promise.all(before).then(async () => {
@@ -65,21 +79,28 @@ export class PluginHost {
           try {
             if (lost !== undefined) throw new Error(`it needs "${lost}", which is not running`);
             if (abort.signal.aborted) throw new Error('the start of the daemon was given up');
-            await this.startOne(plugin, abort.signal);
+            const started = await this.startOne(plugin, abort.signal);
+            if (this.late.has(plugin.name)) await this.joinLate(started);
           } catch (error) {
             failed.set(plugin.name, errorMessage(error));
             this.deps.log.debug('plugin failed to start', { plugin: plugin.name, error });
             if (!plugin.optional) abort.abort(error);
+            else this.skip(plugin.name, errorMessage(error));
           }
         }),
       );
     }
-    await Promise.all(outcomes.values());
+    await Promise.all(plan.plugins.filter(({ optional }) => !optional).map(({ name }) => outcomes.get(name)));
+    await orPatience(Promise.all(outcomes.values()));
     const fatal = plan.plugins.filter((plugin) => failed.has(plugin.name) && !plugin.optional);
-    for (const plugin of plan.plugins)
-      if (plugin.optional && failed.has(plugin.name))
-        this.skipped.push({ name: plugin.name, reason: failed.get(plugin.name)! });
-    if (fatal.length === 0) return;
+    if (fatal.length === 0) {
+      for (const { name } of plan.plugins) if (!failed.has(name) && !this.runs(name)) this.late.add(name);
+      for (const name of this.late)
+        this.deps.log.warn(
+          `optional plugin "${name}" is still starting: the daemon serves without it until it is done`,
+        );
+      return;
+    }
     await this.stop(defaultStartTimeoutMs);
     throw new PluginSetError(
       fatal.map((plugin) => ({
@@ -91,35 +112,63 @@ export class PluginHost {
   }
 
   /**
-   * Runs the `ready` hooks, dependencies first.
+   * Runs the `ready` hooks, dependencies first. Those of optional plugins get a moment, and go on beside the others.
    *
    * @throws PluginSetError  a plugin that is not optional failed; everything has been stopped
    */
   async ready(): Promise<void> {
     for (const it of [...this.running]) {
-      const { definition, name, optional } = it.plugin;
-      if (definition.ready === undefined) continue;
-      const startedAt = performance.now();
+      const { name, optional } = it.plugin;
+      if (optional) {
+        await orPatience(this.makeReady(it).catch((error) => this.deps.log.warn(errorMessage(error))));
+        continue;
+      }
       try {
-        await withDeadline(`ready of plugin "${name}"`, readyTimeoutMs, async () => definition.ready!(it.context));
+        await this.makeReady(it);
       } catch (error) {
-        const message = `plugin "${name}" did not become ready: ${errorMessage(error)}`;
-        this.deps.log.debug('plugin failed to become ready', { plugin: name, error });
-        if (optional) {
-          this.deps.log.warn(message);
-          continue;
-        }
         await this.stop(defaultStartTimeoutMs);
-        throw new PluginSetError([{ plugin: name, pointer: pluginPointer(name), message }]);
-      } finally {
-        it.readyMs = performance.now() - startedAt;
+        throw new PluginSetError([{ plugin: name, pointer: pluginPointer(name), message: errorMessage(error) }]);
       }
     }
+  }
+
+  private async makeReady(it: Running): Promise<void> {
+    const { definition, name } = it.plugin;
+    if (definition.ready === undefined) return;
+    const startedAt = performance.now();
+    try {
+      await withDeadline(`ready of plugin "${name}"`, readyTimeoutMs, async () => definition.ready!(it.context));
+    } catch (error) {
+      this.deps.log.debug('plugin failed to become ready', { plugin: name, error });
+      throw new Error(`plugin "${name}" did not become ready: ${errorMessage(error)}`, { cause: error });
+    } finally {
+      it.readyMs = performance.now() - startedAt;
+    }
+  }
+
+  /** Its drivers are in the live sets of the others already; its routes are looked at anew. */
+  private async joinLate(it: Running): Promise<void> {
+    const { name } = it.plugin;
+    this.late.delete(name);
+    await this.makeReady(it).catch((error) => this.deps.log.warn(errorMessage(error)));
+    this.deps.log.info('plugin started late', { plugin: name, ms: Math.round(it.startMs) });
+    this.deps.onLateStart?.();
+  }
+
+  private skip(name: string, reason: string): void {
+    this.skipped.push({ name, reason });
+    // Those that fail in time are told by the report of the start.
+    if (this.late.delete(name)) this.deps.log.warn('plugin skipped', { plugin: name, reason });
+  }
+
+  private runs(name: string): boolean {
+    return this.running.some(({ plugin }) => plugin.name === name);
   }
 
   /** Stops in reverse. A plugin that does not end within the deadline is left behind with a warning. Never throws. */
   async stop(deadlineMs: number): Promise<void> {
     const endsAt = performance.now() + deadlineMs;
+    this.starting.abort(new Error('the daemon stops'));
     for (let it = this.running.pop(); it !== undefined; it = this.running.pop()) {
       const left = Math.max(100, endsAt - performance.now());
       await this.stopOne(it, left);
@@ -154,7 +203,7 @@ export class PluginHost {
     };
   }
 
-  private async startOne(plugin: PlannedPlugin, giveUp: AbortSignal): Promise<void> {
+  private async startOne(plugin: PlannedPlugin, giveUp: AbortSignal): Promise<Running> {
     const { definition, name } = plugin;
     const controller = new AbortController();
     const undo = new CleanupStack();
@@ -170,6 +219,7 @@ export class PluginHost {
         async () => definition.start(context),
         giveUp,
       )) as Record<string, unknown>;
+      if (giveUp.aborted) throw new Error('it started when the daemon had given up');
       for (const [key, capability] of Object.entries(definition.provides)) {
         const instance = provided?.[key];
         if (instance === undefined || instance === null)
@@ -178,7 +228,9 @@ export class PluginHost {
       }
       this.addConfigured(plugin, provided);
       const startMs = performance.now() - startedAt;
-      this.running.push({ plugin, context, controller, undo, handlers, startMs, readyMs: 0 });
+      const started = { plugin, context, controller, undo, handlers, startMs, readyMs: 0 };
+      this.running.push(started);
+      return started;
     } catch (error) {
       controller.abort(error);
       this.deps.registry.removeOwner(name);
@@ -246,6 +298,16 @@ export class PluginHost {
     }
     this.deps.registry.removeOwner(name);
   }
+}
+
+/** Ends with the work, or after the patience that an optional plugin deserves. */
+async function orPatience(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, optionalPatienceMs);
+  });
+  await Promise.race([work, patience]);
+  clearTimeout(timer);
 }
 
 /** Drivers are known by the key users type; contributions of several plugins must not hide each other. */

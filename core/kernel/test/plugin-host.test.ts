@@ -259,3 +259,61 @@ test('drivers that only the configuration names are there beside those of the de
     problems: [{ message: expect.stringContaining('named "mine" is provided by "a" as well') }],
   });
 });
+
+describe('an optional plugin that takes its time', () => {
+  const gate = () => {
+    let open!: () => void;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return { open, opened };
+  };
+
+  test('holds up nobody, not even those who would use it, and joins when it is done', async () => {
+    const { open, opened } = gate();
+    const registry = new DriverRegistry();
+    let lateStarts = 0;
+    const settings = { dataRoot: join(root, 'data'), execRoot: join(root, 'run') } as DaemonSettings;
+    const host = new PluginHost({ registry, settings, log: silent, onLateStart: () => lateStarts++ });
+    const slow = plugin('slow', { provides: { far: Driver1 }, start: () => opened });
+    const user = plugin('user', { requires: { drivers: { all: Driver1 } } });
+    await host.start(plan([slow, user], ['slow']));
+    await host.ready();
+    expect(said).toEqual(expect.arrayContaining(['started user', 'ready user']));
+    expect(said).not.toContain('started slow');
+    open();
+    while (lateStarts === 0) await sleep(5);
+    expect(said).toEqual(expect.arrayContaining(['started slow', 'ready slow']));
+    expect(registry.all(Driver1).names()).toEqual(['far']);
+    await host.stop(1000);
+    expect(said).toContain('stop slow');
+    expect(registry.all(Driver1).names()).toEqual([]);
+  });
+
+  test('gives back what it has when the daemon stops meanwhile', async () => {
+    const { open, opened } = gate();
+    const it = host();
+    await it.start(plan([plugin('slow', { start: () => opened })], ['slow']));
+    await it.stop(1000);
+    open();
+    while (!said.includes('stop slow')) await sleep(5);
+    expect(it.report().started).toEqual([]);
+  });
+
+  test('is skipped with its reason when its deadline passes', async () => {
+    const it = host();
+    const hanging = plugin('hanging', { start: () => new Promise(() => {}), startTimeoutMs: 400 });
+    await it.start(plan([hanging], ['hanging']));
+    while (it.report().skipped.length === 0) await sleep(5);
+    expect(it.report().skipped).toMatchObject([{ name: 'hanging', reason: expect.stringContaining('400 ms') }]);
+  });
+
+  test('does not hold up the others by getting ready either', async () => {
+    const never = plugin('never', { ready: () => new Promise(() => {}) as never });
+    const it = host();
+    await it.start(plan([never, plugin('user')], ['never']));
+    await it.ready();
+    expect(said).toContain('ready user');
+    await it.stop(1000);
+  });
+});
