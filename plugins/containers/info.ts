@@ -1,15 +1,25 @@
 import type { SystemInfo } from '@gantry/sdk';
 import { renderListItem, statusText } from './api/render-list';
 import { shownImages } from './api/shown-images';
+import { runtimeComponents } from './components';
 import type { Engine } from './engine';
 import { countStates } from './metrics';
+import { SizeCache } from './size-cache';
 
 /** What the engine tells GET /info and GET /system/df. */
 export function systemInfo(engine: Engine): SystemInfo {
+  const components = runtimeComponents(engine);
+  const sizes = new SizeCache(engine.events, engine.images);
   return {
+    components,
     async info() {
       const { host, settings } = engine;
       const count = countStates(engine);
+      const programs = new Map((await components()).map(({ Name, ...rest }) => [Name, rest]));
+      const commit = (name: string) => {
+        const program = programs.get(name);
+        return { ID: program?.Details.GitCommit || program?.Version || 'N/A' };
+      };
       const profile = settings.seccompProfile ?? 'builtin';
       return {
         Containers: engine.index.size,
@@ -18,6 +28,8 @@ export function systemInfo(engine: Engine): SystemInfo {
         ContainersStopped: count.stopped,
         DefaultRuntime: settings.defaultRuntime,
         Runtimes: await runtimes(engine),
+        RuncCommit: commit('runc'),
+        InitCommit: commit('docker-init'),
         CgroupDriver: settings.cgroupDriver,
         CgroupVersion: String(host.cgroupVersion),
         InitBinary: host.initPath?.split('/').pop() ?? '',
@@ -47,7 +59,7 @@ export function systemInfo(engine: Engine): SystemInfo {
       const shown = await shownImages(containers, engine);
       const Containers = await Promise.all(
         containers.map(async (container) => {
-          const { sizeRw, sizeRootFs } = await engine.images.rootFilesystemSize(container.id);
+          const { sizeRw, sizeRootFs } = await sizes.sizeOf(container);
           return {
             ...renderListItem(
               container,

@@ -1,9 +1,7 @@
 import type { DriverSet, SystemInfo, VolumeDriver, VolumeSummary } from '@gantry/sdk';
 import { renderVolume } from './api/render-volume';
-import { treeSize } from './tree-size';
+import { treeSizes } from './tree-size';
 import { defaultDriver, type VolumeStore } from './volume-store';
-
-const countersAtOnce = 2;
 
 /** What GET /info and GET /system/df show of volumes. */
 export function volumeInfo(store: VolumeStore, drivers: DriverSet<VolumeDriver>): SystemInfo {
@@ -20,15 +18,11 @@ export function volumeInfo(store: VolumeStore, drivers: DriverSet<VolumeDriver>)
 }
 
 async function measureAll(store: VolumeStore, volumes: readonly VolumeSummary[]): Promise<Record<string, unknown>[]> {
-  const rendered: Record<string, unknown>[] = new Array(volumes.length);
-  let next = 0;
-  const worker = async () => {
-    for (let index = next++; index < volumes.length; index = next++) {
-      const volume = volumes[index]!;
-      const sizeBytes = await treeSize(volume.mountpoint).catch(() => -1);
-      rendered[index] = renderVolume(volume, { sizeBytes, references: store.referencedBy(volume.name).length });
-    }
-  };
-  await Promise.all(Array.from({ length: countersAtOnce }, worker));
-  return rendered;
+  const sizes = await treeSizes(volumes.map(({ mountpoint }) => mountpoint)).catch(() => undefined);
+  return volumes.map((volume, index) =>
+    renderVolume(volume, {
+      sizeBytes: sizes?.[index] ?? -1,
+      references: store.referencedBy(volume.name).length,
+    }),
+  );
 }

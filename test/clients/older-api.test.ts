@@ -44,11 +44,11 @@ test('the singular filter of the image list ends with 1.40', async () => {
 
 test('info drops what newer versions no longer tell', async () => {
   expect(await get('/v1.48/info')).toMatchObject({
-    BridgeNfIptables: true,
+    BridgeNfIptables: false,
     RuncCommit: { Expected: expect.any(String) },
     RegistryConfig: { AllowNondistributableArtifactsCIDRs: null },
   });
-  expect(await get('/v1.49/info')).toMatchObject({ BridgeNfIptables: true, RuncCommit: { ID: expect.any(String) } });
+  expect(await get('/v1.49/info')).toMatchObject({ BridgeNfIptables: false, RuncCommit: { ID: expect.any(String) } });
   const now = await get('/v1.51/info');
   expect(now).not.toHaveProperty('BridgeNfIptables');
   expect(now.RuncCommit).not.toHaveProperty('Expected');

@@ -76,7 +76,8 @@ async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
     OomKillDisable: cgroup.oomKillDisable,
     Debug: settings.debug,
     NFd: openFiles,
-    NGoroutines: 1,
+    // What a goroutine is for: something that waits or works.
+    NGoroutines: process.getActiveResourcesInfo().length,
     SystemTime: new Date().toISOString(),
     LoggingDriver: settings.logDriver,
     CgroupDriver: settings.cgroupDriver,
@@ -93,9 +94,9 @@ async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
     MemTotal: memory,
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
-    HttpProxy: process.env.HTTP_PROXY ?? process.env.http_proxy ?? '',
-    HttpsProxy: process.env.HTTPS_PROXY ?? process.env.https_proxy ?? '',
-    NoProxy: process.env.NO_PROXY ?? process.env.no_proxy ?? '',
+    HttpProxy: withoutCredentials(process.env.HTTP_PROXY || process.env.http_proxy || ''),
+    HttpsProxy: withoutCredentials(process.env.HTTPS_PROXY || process.env.https_proxy || ''),
+    NoProxy: process.env.NO_PROXY || process.env.no_proxy || '',
     Name: os.hostname(),
     Labels: settings.labels,
     ExperimentalBuild: settings.experimental,
@@ -113,9 +114,9 @@ async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
     LiveRestoreEnabled: settings.liveRestore,
     Isolation: '',
     InitBinary: settings.initPath || 'docker-init',
-    ContainerdCommit: { ID: '' },
-    RuncCommit: { ID: '' },
-    InitCommit: { ID: '' },
+    ContainerdCommit: { ID: 'N/A' },
+    RuncCommit: { ID: 'N/A' },
+    InitCommit: { ID: 'N/A' },
     SecurityOptions: securityOptions(settings),
     DefaultAddressPools:
       settings.defaultAddressPools.length === 0
@@ -157,3 +158,6 @@ async function openFileCount(): Promise<number> {
 async function forwardsIpv4(): Promise<boolean> {
   return (await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8').catch(() => '0')).trim() === '1';
 }
+
+/** `http://user:secret@proxy:3128` is shown as `http://xxxxx:xxxxx@proxy:3128`. */
+const withoutCredentials = (url: string): string => url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1xxxxx:xxxxx@');

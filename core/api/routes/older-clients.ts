@@ -6,27 +6,76 @@ type Fields = Readonly<Record<string, unknown>>;
 export const infoShims: readonly VersionShim[] = [
   {
     before: '1.50',
-    why: 'told whether bridged packets are filtered by iptables',
-    // Always true: no kernel module is needed for it any more.
-    response: (body) => ({ BridgeNfIptables: true, BridgeNfIp6tables: true, ...(body as Fields) }),
+    why: 'told whether bridged packets are filtered by iptables, and no discovered devices',
+    // Always false since no kernel module is loaded for it any more.
+    response: (body) => {
+      const { DiscoveredDevices: _, ...info } = body as Fields;
+      return { ...info, BridgeNfIptables: false, BridgeNfIp6tables: false };
+    },
   },
   {
     before: '1.49',
-    why: 'commits came with the expected one, and the registry configuration with non-distributable artifacts',
+    why: 'commits came with the expected one; the firewall was not told',
     response: (body) => {
-      const info = body as Fields;
+      const { FirewallBackend: _, ...info } = body as Fields;
       const commit = (key: string) => ({ ...(info[key] as Fields), Expected: (info[key] as Fields).ID });
       return {
         ...info,
         ContainerdCommit: commit('ContainerdCommit'),
         RuncCommit: commit('RuncCommit'),
         InitCommit: commit('InitCommit'),
-        RegistryConfig: {
-          AllowNondistributableArtifactsCIDRs: null,
-          AllowNondistributableArtifactsHostnames: null,
-          ...(info.RegistryConfig as Fields),
-        },
       };
+    },
+  },
+  {
+    before: '1.48',
+    why: 'the registry configuration came with non-distributable artifacts',
+    response: (body) => {
+      const info = body as Fields;
+      const artifacts = { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null };
+      return { ...info, RegistryConfig: { ...artifacts, ...(info.RegistryConfig as Fields) } };
+    },
+  },
+  {
+    before: '1.46',
+    why: 'containerd was not told',
+    response: (body) => {
+      const { Containerd: _, ...info } = body as Fields;
+      return info;
+    },
+  },
+  {
+    before: '1.44',
+    why: 'runtimes had no status',
+    response: (body) => {
+      const info = body as Fields;
+      const runtimes = Object.entries((info.Runtimes ?? {}) as Record<string, Fields>);
+      const plain = runtimes.map(([name, { status: _, ...runtime }]) => [name, runtime]);
+      return { ...info, Runtimes: Object.fromEntries(plain) };
+    },
+  },
+  {
+    before: '1.39',
+    why: 'unknown names were spelt out',
+    response: (body) => {
+      const info = body as Fields;
+      const unknown = '<unknown>';
+      return {
+        ...info,
+        KernelVersion: info.KernelVersion || unknown,
+        OperatingSystem: info.OperatingSystem || unknown,
+      };
+    },
+  },
+  {
+    before: '1.25',
+    why: 'security options were names, and there was an execution driver',
+    response: (body) => {
+      const info = body as Fields;
+      const options = ((info.SecurityOptions ?? []) as string[]).map(
+        (option) => /(?:^|,)name=([^,]*)/.exec(option)?.[1],
+      );
+      return { ...info, SecurityOptions: options, ExecutionDriver: '<not supported>' };
     },
   },
 ];
@@ -40,6 +89,20 @@ export const diskUsageShims: readonly VersionShim[] = [
       const { Images, ...rest } = body as Fields;
       if (!Array.isArray(Images)) return body;
       return { ...rest, Images: Images.map((image: Fields) => ({ ...image, VirtualSize: image.Size })) };
+    },
+  },
+  {
+    before: '1.42',
+    why: 'the size of the build cache was told as a whole, and its records had one parent',
+    response: (body) => {
+      const { BuildCache, ...rest } = body as Fields;
+      const records = (BuildCache ?? []) as Fields[];
+      const BuilderSize = records.reduce((sum, { Size }) => sum + (Number(Size) || 0), 0);
+      return {
+        ...rest,
+        BuildCache: BuildCache && records.map(({ Parents: _, ...record }) => record),
+        ...(BuilderSize > 0 ? { BuilderSize } : {}),
+      };
     },
   },
 ];

@@ -44,30 +44,98 @@ test('version names the engine and the components of plugins', async () => {
 });
 
 test('disk usage asks only for the wanted types and refuses unknown ones', async () => {
-  const asked: string[][] = [];
+  const asked: string[] = [];
   const { socketPath } = await startApi([], {
     systemInfo: [
       [
         'volumes',
         {
           diskUsage: async (types) => {
-            asked.push([...types]);
+            asked.push(...types);
             return types.has('volume') ? { Volumes: [{ Name: 'data' }] } : {};
           },
         },
       ],
     ],
   });
-  expect(JSON.parse((await get(socketPath, '/system/df?type=volume')).body)).toEqual({ Volumes: [{ Name: 'data' }] });
-  expect(JSON.parse((await get(socketPath, '/system/df')).body)).toEqual({
-    LayersSize: 0,
-    Images: [],
-    Containers: [],
-    Volumes: [{ Name: 'data' }],
-    BuildCache: [],
-  });
-  expect(asked).toEqual([['volume'], ['container', 'image', 'volume', 'build-cache']]);
+  const df = async (query = '', version = '1.51') =>
+    JSON.parse((await get(socketPath, `/v${version}/system/df${query}`)).body);
+  const none = { LayersSize: 0, Images: null, Containers: null, BuildCache: null };
+  expect(await df('?type=volume')).toEqual({ ...none, Volumes: [{ Name: 'data' }] });
+  expect(asked.splice(0)).toEqual(['volume']);
+  const all = { LayersSize: 0, Images: [], Containers: [], Volumes: [{ Name: 'data' }], BuildCache: [] };
+  expect(await df()).toEqual(all);
+  expect(asked.splice(0).sort()).toEqual(['build-cache', 'container', 'image', 'volume']);
+  // Clients before 1.42 know no types.
+  expect(await df('?type=image', '1.41')).toEqual(all);
   expect(await get(socketPath, '/system/df?type=x')).toMatchObject({ status: 400 });
+});
+
+test('those who ask for disk usage at the same time share one answer, and the next one is new', async () => {
+  let walks = 0;
+  const { socketPath } = await startApi([], {
+    systemInfo: [
+      [
+        'volumes',
+        {
+          diskUsage: async (types) => {
+            if (!types.has('volume')) return {};
+            walks += 1;
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            return { Volumes: [{ Name: `walk ${walks}` }] };
+          },
+        },
+      ],
+    ],
+  });
+  const df = () => get(socketPath, '/system/df?type=volume');
+  const bodies = (await Promise.all([df(), df(), df()])).map(({ body }) => body);
+  expect(new Set(bodies).size).toBe(1);
+  expect(walks).toBe(1);
+  await df();
+  expect(walks).toBe(2);
+});
+
+test('info and disk usage for clients of every age', async () => {
+  const { socketPath } = await startApi([], {
+    systemInfo: [
+      [
+        'containers',
+        {
+          info: () => ({
+            RuncCommit: { ID: 'v1.2' },
+            SecurityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
+            Runtimes: { runc: { path: 'runc', status: { features: '{}' } } },
+            FirewallBackend: { Driver: 'nftables' },
+            Containerd: { Address: '/x' },
+            DiscoveredDevices: [],
+          }),
+          diskUsage: async (types) =>
+            types.has('build-cache') ? { BuildCache: [{ ID: 'a', Size: 7, Parents: ['b'] }] } : {},
+        },
+      ],
+    ],
+  });
+  const at = async (version: string, path: string) => JSON.parse((await get(socketPath, `/v${version}${path}`)).body);
+  const newest = await at('1.51', '/info');
+  expect(newest).toMatchObject({ RuncCommit: { ID: 'v1.2' }, InitCommit: { ID: 'N/A' }, DiscoveredDevices: [] });
+  expect(newest).not.toHaveProperty('BridgeNfIptables');
+  const before50 = await at('1.49', '/info');
+  expect(before50).toMatchObject({ BridgeNfIptables: false, FirewallBackend: { Driver: 'nftables' } });
+  expect(before50).not.toHaveProperty('DiscoveredDevices');
+  const before49 = await at('1.48', '/info');
+  expect(before49.RuncCommit).toEqual({ ID: 'v1.2', Expected: 'v1.2' });
+  expect(before49).not.toHaveProperty('FirewallBackend');
+  expect(before49.RegistryConfig).not.toHaveProperty('AllowNondistributableArtifactsCIDRs');
+  expect((await at('1.47', '/info')).RegistryConfig.AllowNondistributableArtifactsCIDRs).toBeNull();
+  expect(await at('1.45', '/info')).not.toHaveProperty('Containerd');
+  expect((await at('1.43', '/info')).Runtimes).toEqual({ runc: { path: 'runc' } });
+  expect(await at('1.24', '/info')).toMatchObject({
+    SecurityOptions: ['seccomp', 'cgroupns'],
+    ExecutionDriver: '<not supported>',
+  });
+  expect((await at('1.41', '/system/df')).BuilderSize).toBe(7);
+  expect(await at('1.42', '/system/df')).not.toHaveProperty('BuilderSize');
 });
 
 test('a build session is refused with the way out', async () => {
