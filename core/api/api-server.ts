@@ -15,6 +15,7 @@ import type { RequestOutcome } from '../metrics/engine-metrics';
 import { RequestWire } from './doors/request-door';
 import { UpgradeWire } from './doors/upgrade-door';
 import { edgeApp } from './edge-app';
+import type { DoorLimits } from './limits';
 import type { ListenAddress } from './listeners/listen-address';
 import { type Listener, type OpenListener, openListeners } from './listeners/listener';
 import type { Authorizer } from './pipeline/authorizer';
@@ -46,6 +47,8 @@ export interface ApiServerDeps {
   readonly around?: (request: http.IncomingMessage, work: () => Promise<RequestOutcome>) => Promise<unknown>;
   readonly settings: DaemonSettings;
   readonly log: Logger;
+  /** The usual ones when absent. */
+  readonly limits?: DoorLimits;
 }
 
 /**
@@ -105,7 +108,7 @@ export class ApiServer {
    * @throws invalid-parameter  the address cannot be used as it is
    */
   async listen(address: ListenAddress): Promise<readonly Listener[]> {
-    const opened = await openListeners(address, (server) => this.attach(server), this.log);
+    const opened = await openListeners(address, (server) => this.attach(server), this.log, this.deps.limits);
     this.listeners.push(...opened);
     for (const { name } of opened) this.log.info('API listens', { address: name });
     return opened;
@@ -193,10 +196,10 @@ export class ApiServer {
     if (this.table !== undefined) return this.table;
     // A plugin's routes are there when all are ready: before that it has not restored what was running.
     const contributed = this.starting === undefined ? this.deps.routes() : undefined;
-    this.table = new RouteTable(
-      [...this.own, ...(contributed ? [...contributed, ...vacantRooms(contributed)] : [])],
-      this.log,
-    );
+    const routes = [...this.own, ...(contributed ? [...contributed, ...vacantRooms(contributed)] : [])];
+    this.table = new RouteTable(routes, this.log);
+    if (contributed !== undefined)
+      for (const { method, path } of routes) this.log.debug('registering route', { method, path });
     return this.table;
   }
 }

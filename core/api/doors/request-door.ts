@@ -5,8 +5,10 @@ import { invalidParameter } from '@gantry/sdk';
 import type { WebSocket } from 'ws';
 import type { AnswerHeaders } from '../pipeline/server-headers';
 import { clientSignal } from '../request/client-signal';
+import { announcesBody } from '../request/json-body';
 import { detachParser } from '../streams/detach-parser';
 import { discardBody } from '../streams/discard-body';
+import { closeGently } from '../streams/hijacked-connection';
 import { hijackHead } from '../streams/status-line';
 import type { Wire } from './wire';
 
@@ -16,7 +18,9 @@ export class RequestWire implements Wire {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     readonly listener: string,
-  ) {}
+  ) {
+    if (announcesBody(request.headers)) lingerAfterEarlyAnswer(request);
+  }
 
   get socket(): Socket {
     return this.request.socket;
@@ -45,4 +49,17 @@ export class RequestWire implements Wire {
   acceptWebSocket(): WebSocket {
     throw invalidParameter('not websocket protocol: send the headers "Connection: Upgrade" and "Upgrade: websocket"');
   }
+}
+
+/**
+ * Who is answered before its body has been read may still be sending: closing at once would reset the connection, and
+ * the answer would be lost with it. Node closes with `destroySoon` after the last answer.
+ */
+function lingerAfterEarlyAnswer(request: IncomingMessage): void {
+  const socket = request.socket as Socket & { destroySoon?(): void };
+  const closeNow = Object.getPrototypeOf(socket).destroySoon as (this: Socket) => void;
+  socket.destroySoon = () => {
+    if (request.complete) closeNow.call(socket);
+    else closeGently(socket);
+  };
 }

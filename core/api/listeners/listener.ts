@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Server } from 'node:net';
 import type { Logger } from '@gantry/sdk';
+import { type DoorLimits, doorLimits } from '../limits';
 import { activatedFds, activatedUnixSocket } from './activated-sockets';
 import { formatListenAddress, type ListenAddress, type TlsFiles } from './listen-address';
 import { listening } from './listening';
@@ -20,24 +21,25 @@ export interface OpenListener extends Listener {
   readonly server: http.Server;
 }
 
-const httpOptions: http.ServerOptions = {
+const httpOptions = (limits: DoorLimits): http.ServerOptions => ({
   // Pulls, builds and logs last as long as they last; only the header has to arrive in time.
   requestTimeout: 0,
-  headersTimeout: 60_000,
+  headersTimeout: limits.headersMs,
+  connectionsCheckingInterval: limits.checkMs,
   // Clients pool connections and do not expect the daemon to drop them.
   keepAliveTimeout: 0,
-  // X-Registry-Config carries the credentials of every registry a client knows.
-  maxHeaderSize: 256 * 1024,
-};
+  maxHeaderSize: limits.headerBytes,
+});
 
 /** Opens the sockets of one address; `fd://` may be several. Undoes what it opened when one fails. */
 export async function openListeners(
   address: ListenAddress,
   attach: (server: http.Server) => void,
   log: Logger,
+  limits: DoorLimits = doorLimits,
 ): Promise<OpenListener[]> {
-  if (address.kind === 'fd') return openActivated(address, attach, log);
-  const server = await createServer(address.kind === 'tcp' ? address.tls : undefined);
+  if (address.kind === 'fd') return openActivated(address, attach, log, limits);
+  const server = await createServer(address.kind === 'tcp' ? address.tls : undefined, limits);
   attach(server);
   if (address.kind === 'unix') {
     const fd = activatedUnixSocket(address.path);
@@ -52,6 +54,7 @@ async function openActivated(
   address: Extract<ListenAddress, { kind: 'fd' }>,
   attach: (server: http.Server) => void,
   log: Logger,
+  limits: DoorLimits,
 ): Promise<OpenListener[]> {
   const listeners: OpenListener[] = [];
   try {
@@ -61,7 +64,7 @@ async function openActivated(
       const name = `fd://${fd}`;
       // What was asked for about TLS holds for every port, whoever opened it.
       const isTcp = isTcpSocket(fd);
-      const server = await createServer(isTcp ? address.tls : undefined);
+      const server = await createServer(isTcp ? address.tls : undefined, limits);
       attach(server);
       if (isTcp) warnWhenUnverified(name, address.tls, log);
       await listening(server, () => server.listen({ fd }), name);
@@ -82,11 +85,11 @@ function opened(address: ListenAddress, name: string, server: http.Server): Open
   return { address, name, server, exposedAs: `${tls === undefined ? 'http' : 'https'}://${host}:${bound.port}` };
 }
 
-async function createServer(tls: TlsFiles | undefined): Promise<http.Server> {
-  if (tls === undefined) return answeringHalfClosed(http.createServer(httpOptions));
+async function createServer(tls: TlsFiles | undefined, limits: DoorLimits): Promise<http.Server> {
+  if (tls === undefined) return answeringHalfClosed(http.createServer(httpOptions(limits)));
   const https: typeof import('node:https') = require('node:https');
   // Half-close must work over TLS too: `docker run -i` ends stdin and still reads output.
-  const options = { ...httpOptions, ...(await tlsOptions(tls)), allowHalfOpen: true };
+  const options = { ...httpOptions(limits), ...(await tlsOptions(tls)), allowHalfOpen: true };
   return answeringHalfClosed(https.createServer(options) as unknown as http.Server);
 }
 

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { errorMessage, invalidParameter, systemError } from '@gantry/sdk';
 import type { Wire } from '../doors/wire';
-import { announcesBody, isJsonType, maximumJsonBytes, readBytes } from '../request/json-body';
+import { announcesBody, isJsonType, maximumJsonBytes, readBytes, StalledBody } from '../request/json-body';
 
 /**
  * Reads a JSON body as a whole, so that it can be shown before it is used. Bodies of any other type stay where they
@@ -21,6 +21,7 @@ export async function captureJsonBody(wire: Wire): Promise<Buffer | undefined> {
   try {
     return await readBytes(wire.body, maximumJsonBytes, Number(headers['content-length'] ?? 0), () => tooLarge);
   } catch (error) {
+    if (error instanceof StalledBody) throw error;
     if (error === tooLarge) {
       await letFinish(wire.body);
       throw error;

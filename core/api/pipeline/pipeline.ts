@@ -13,6 +13,7 @@ import type { RequestOutcome } from '../../metrics/engine-metrics';
 import type { Wire } from '../doors/wire';
 import { errorStatus } from '../error-status';
 import { type Destination, Exchange } from '../request/exchange';
+import { StalledBody } from '../request/json-body';
 import { parseTarget, type RequestTarget } from '../request/request-target';
 import { isServedTo, type RouteMatch, type RouteTable } from '../routes/route-table';
 import { negotiateVersion, splitVersion } from '../versions/api-version';
@@ -154,5 +155,7 @@ export class Pipeline {
     }
     const body = status === 304 ? '' : `${JSON.stringify({ message: errorMessage(error) })}\n`;
     sendBody(response, status, { ...this.deps.common, 'Content-Type': 'application/json' }, body);
+    // What is left of the body would be waited for without end.
+    if (error instanceof StalledBody) setTimeout(() => wire.socket.destroy(), 1000).unref();
   }
 }

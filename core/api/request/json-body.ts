@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { invalidParameter, parseJson } from '@gantry/sdk';
+import { EngineError, invalidParameter, parseJson } from '@gantry/sdk';
+import { doorLimits } from '../limits';
 
 /** Bytes of JSON a request may carry. */
 export const maximumJsonBytes = 4 * 1024 * 1024;
@@ -49,21 +50,46 @@ function assertJsonType(contentType: string): void {
   throw invalidParameter(`unsupported Content-Type header (${contentType}): must be 'application/json'`);
 }
 
-/** Reads a whole body. @throws  what `tooLarge` makes */
+/** Nothing came for too long within a body. The connection is of no further use. */
+export class StalledBody extends EngineError {
+  constructor(stalledMs: number) {
+    super('invalid-parameter', `the request body did not arrive: nothing came for ${stalledMs / 1000} seconds`);
+  }
+}
+
+/** Reads a whole body. @throws  what `tooLarge` makes, StalledBody */
 export async function readBytes(
   body: Readable,
   limitBytes: number,
   declaredBytes: number,
   tooLarge: () => Error,
+  stalledMs = doorLimits.stalledBodyMs,
 ): Promise<Buffer> {
   if (declaredBytes > limitBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let stall: (error: Error) => void = () => {};
+  const stalled = new Promise<never>((_, reject) => {
+    stall = reject;
+  });
+  stalled.catch(() => {});
   // Leaving the loop must not destroy the request, or the client would never see why.
-  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-    length += chunk.length;
-    if (length > limitBytes) throw tooLarge();
-    chunks.push(chunk);
+  const pieces = body.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const next = pieces.next() as Promise<IteratorResult<Buffer>>;
+      timer ??= setTimeout(() => stall(new StalledBody(stalledMs)), stalledMs);
+      const { done, value } = await Promise.race([next, stalled]);
+      if (done === true) break;
+      timer.refresh();
+      length += value.length;
+      if (length > limitBytes) throw tooLarge();
+      chunks.push(value);
+    }
+  } finally {
+    clearTimeout(timer);
+    if (length > limitBytes) await pieces.return?.();
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
 }

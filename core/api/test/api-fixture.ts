@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type ApiRoute, CleanupStack, type DaemonSettings, type Logger, type SystemInfo } from '@gantry/sdk';
 import { EventLog } from '../../events/event-log';
 import { ApiServer } from '../api-server';
+import type { DoorLimits } from '../limits';
 import { type Authorizer, allowAll } from '../pipeline/authorizer';
 
 export interface LogLine {
@@ -52,6 +53,7 @@ export async function startApi(
     authorize?: Authorizer;
     systemInfo?: readonly (readonly [string, SystemInfo])[];
     isStarting?: boolean;
+    limits?: DoorLimits;
     eventCapacity?: number;
   } = {},
 ): Promise<Fixture> {
@@ -64,6 +66,7 @@ export async function startApi(
     version: { version: '0.1.0', gitCommit: 'abcdef0', buildTime: '' },
     events,
     settings: fixtureSettings,
+    limits: options.limits,
     log,
   });
   const socketPath = join(await temporaryDir(), 'api.sock');

@@ -214,8 +214,11 @@ async function readReport(stream: Readable, ended: Promise<unknown>): Promise<Ar
   const line = new Promise<ArchiveReport>((resolve) => {
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
+      // The first line is the answer. One about a client that left in the middle of the archive may follow.
+      if (text.includes('\n')) return;
       text += chunk;
-      if (text.endsWith('\n')) resolve(JSON.parse(text) as ArchiveReport);
+      const end = text.indexOf('\n');
+      if (end !== -1) resolve(JSON.parse(text.slice(0, end)) as ArchiveReport);
     });
     stream.once('error', () => resolve(failed));
     stream.once('end', () => resolve(failed));

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { DaemonSettings } from '@gantry/sdk';
+import { type DaemonSettings, invalidParameter } from '@gantry/sdk';
 import { defaultDomain } from '../reference/reference';
 
 type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors'>;
@@ -15,7 +15,12 @@ export interface Endpoint {
 
 const loopbackRanges = ['::1/128', '127.0.0.0/8'];
 
-/** The ways to a registry in the order they are tried. @param forPush mirrors are for reading only */
+/**
+ * The ways to a registry in the order they are tried.
+ *
+ * @param forPush mirrors are for reading only
+ * @throws invalid-parameter  the domain cannot be part of a URL
+ */
 export function endpointsFor(domain: string, settings: RegistrySettings, forPush: boolean): Endpoint[] {
   if (domain === defaultDomain) {
     const mirrors = forPush ? [] : settings.registryMirrors.map((mirror) => new URL(mirror));
@@ -24,6 +29,7 @@ export function endpointsFor(domain: string, settings: RegistrySettings, forPush
       { base: new URL('https://registry-1.docker.io'), verify: true, isMirror: false },
     ];
   }
+  if (!URL.canParse(`https://${domain}`)) throw invalidParameter(`invalid registry address: "${domain}"`);
   if (!isInsecure(domain, settings)) return [{ base: new URL(`https://${domain}`), verify: true, isMirror: false }];
   return [
     { base: new URL(`https://${domain}`), verify: false, isMirror: false },

@@ -96,3 +96,7 @@ test('a registry that wants a certificate of ours is shown the one kept for it',
   server.close();
   fs.rmSync(folder, { recursive: true });
 });
+
+test('what cannot be an address is refused by name', () => {
+  expect(() => endpointsFor('::1', settings, false)).toThrow('invalid registry address: "::1"');
+});
