@@ -9,6 +9,7 @@ import type {
   LogManager,
   NetworkManager,
   Runtime,
+  SpecHook,
   VolumeManager,
 } from '@gantry/sdk';
 import { KeyedLock } from '@gantry/sdk';
@@ -26,6 +27,7 @@ export interface EngineNeeds {
   readonly volumes: VolumeManager;
   readonly logs: LogManager;
   readonly runtimes: DriverSet<Runtime>;
+  readonly hooks: DriverSet<SpecHook>;
   readonly events: EventBus;
   readonly clock: Clock;
 }

@@ -9,6 +9,7 @@ import {
   MetricsSource1,
   Networks1,
   Runtime1,
+  SpecHook1,
   SystemInfo1,
   Volumes1,
 } from '@gantry/sdk';
@@ -26,6 +27,7 @@ export const plugin = definePlugin({
     volumes: Volumes1,
     logs: Logs1,
     runtimes: { all: Runtime1 },
+    hooks: { all: SpecHook1 },
     events: EventBus1,
     clock: Clock1,
   },

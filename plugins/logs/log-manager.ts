@@ -2,6 +2,7 @@ import {
   type DaemonSettings,
   type DriverSet,
   errorKind,
+  errorMessage,
   invalidParameter,
   type LogDriver,
   type Logger,
@@ -10,6 +11,7 @@ import {
   type LogReadOptions,
   type LogWriter,
   notImplemented,
+  systemError,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
 import { ContainerPump } from './pump/container-pump';
@@ -47,7 +49,7 @@ export function makeLogManager(
       if (type === NONE) return new ContainerPump(streams, undefined, pumpLog);
       const { ringBytes } = deliveryOptions(info.options);
       const driver = await resolve(drivers, type);
-      const writer = await driver.open(forDriver(info));
+      const writer = await openWriter(driver, forDriver(info));
       const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog);
       // A driver that cannot be asked now gets a copy as well.
       const canRead = await canReadBack(driver).catch(() => false);
@@ -97,6 +99,15 @@ export function makeLogManager(
   }
 
   return manager;
+}
+
+/** @throws in dockerd's words, for what keeps a container from starting */
+async function openWriter(driver: LogDriver, info: LogInfo): Promise<LogWriter> {
+  try {
+    return await driver.open(info);
+  } catch (error) {
+    throw systemError(`failed to initialize logging driver: ${errorMessage(error)}`, error);
+  }
 }
 
 async function canReadBack(driver: LogDriver): Promise<boolean> {

@@ -15,6 +15,7 @@ export * from './networks';
 export * from './oci';
 export * from './runtime';
 export * from './snapshotter';
+export * from './spec-hook';
 export * from './system-info';
 export * from './volume-driver';
 export * from './volumes';

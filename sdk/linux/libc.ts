@@ -6,7 +6,14 @@ export const libc = koffi.load('libc.so.6');
 /** The errno of the last call on this thread; read it at once. */
 export const errno = (): number => koffi.errno();
 
-const names = new Map<number, string>(Object.entries(koffi.os.errno).map(([name, code]) => [code as number, name]));
+/** Second names of the same numbers; errors carry the names that Node gives them. */
+const aliases = ['EWOULDBLOCK', 'EDEADLOCK', 'EOPNOTSUPP'];
+
+const names = new Map<number, string>(
+  Object.entries(koffi.os.errno)
+    .filter(([name]) => !aliases.includes(name))
+    .map(([name, code]) => [code as number, name]),
+);
 
 /** An error as Node's own fs makes them: `code`, `errno`, `syscall`. */
 export function systemCallError(syscall: string, code: number, detail = ''): NodeJS.ErrnoException {

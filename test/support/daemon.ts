@@ -18,6 +18,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What to do after a test failed, so that the next one finds the daemon as it expects it. */
   readonly tidy?: (daemon: TestDaemon) => Promise<void>;
+  /** Puts files into the daemon's folder before it starts. */
+  readonly beforeStart?: (daemon: TestDaemon) => void;
   /** Loads busybox:latest before the daemon is handed out; default true. */
   readonly busybox?: boolean;
 }
@@ -177,6 +179,7 @@ export class TestDaemon {
 export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
   const daemon = new TestDaemon(options);
   try {
+    options.beforeStart?.(daemon);
     await daemon.start();
     if (options.busybox !== false) await loadImage(daemon, dockerArchive(busyboxImage()));
   } catch (error) {

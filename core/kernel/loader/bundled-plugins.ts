@@ -1,9 +1,14 @@
 /** Plugins that come with the daemon, by name; their packages are `@gantry/plugin-<name>`. */
 export const bundledPlugins: readonly string[] = [
+  'builder',
   'containers',
   'images',
+  'log-fluentd',
+  'log-gelf',
+  'log-journald',
   'log-json-file',
   'log-local',
+  'log-syslog',
   'logs',
   'network-bridge',
   'network-host',

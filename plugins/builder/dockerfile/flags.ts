@@ -1,5 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
-import { nearestWord } from './words';
+import { invalidParameter, nearestKey } from '@gantry/sdk';
 
 /** How a flag of an instruction is written. */
 export type FlagKind = 'text' | 'boolean' | 'list';
@@ -47,7 +46,7 @@ export function readFlags(words: readonly string[], known: Readonly<Record<strin
     const value = equals < 0 ? undefined : word.slice(equals + 1);
     const kind = Object.hasOwn(known, name) ? known[name] : undefined;
     if (kind === undefined) {
-      const near = nearestWord(name, Object.keys(known));
+      const near = nearestKey(name, Object.keys(known));
       throw invalidParameter(`unknown flag: --${name}${near === undefined ? '' : ` (did you mean ${near}?)`}`);
     }
     const before = values.get(name);

@@ -1,11 +1,11 @@
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, nearestKey } from '@gantry/sdk';
 import { type FlagKind, type Flags, readFlags, takeFlags } from './flags';
 import type { CommandLine, Instruction, InstructionBody, InstructionKind, Pair, Stage } from './instructions';
 import { parseHealthcheck } from './parse-healthcheck';
 import { parseMount } from './parse-mount';
 import { parseTransfer } from './parse-transfer';
 import type { SourceLine } from './source-lines';
-import { jsonWords, nearestWord, splitWords } from './words';
+import { jsonWords, splitWords } from './words';
 
 /** What a parser of one kind of instruction gets. */
 export interface Parts {
@@ -120,7 +120,7 @@ export function parseInstruction(line: SourceLine, escapeChar: string): Instruct
   const kind = word.toLowerCase() as InstructionKind;
   const parser = Object.hasOwn(parsers, kind) ? (parsers[kind] as Parser<InstructionKind>) : undefined;
   if (parser === undefined) {
-    const near = nearestWord(word, names);
+    const near = nearestKey(word, names);
     throw invalidParameter(`unknown instruction: ${word}${near === undefined ? '' : ` (did you mean ${near}?)`}`);
   }
   // An ONBUILD's flags are those of its trigger.

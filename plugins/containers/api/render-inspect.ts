@@ -47,6 +47,16 @@ export function renderInspect(
     Mounts: record.mounts.filter(({ type }) => type !== 'tmpfs').map(renderMount),
     Config: record.config,
     NetworkSettings: renderNetworkSettings(container, sandbox, apiVersion),
+    // Not in the API's schema; clients leave out what they do not know.
+    ...(record.hookPatches?.length
+      ? {
+          SpecHooks: record.hookPatches.map(({ hook, phase, pointers }) => ({
+            Hook: hook,
+            Phase: phase,
+            Changes: pointers,
+          })),
+        }
+      : {}),
   };
 }
 

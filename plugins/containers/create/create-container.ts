@@ -5,6 +5,7 @@ import { CleanupStack, conflict, formatTimeNs, type ImageSummary, invalidParamet
 import { validateDeviceRequests } from '../cdi/device-requests';
 import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
 import { type Engine, publish } from '../engine';
+import { askCreateHooks } from '../hooks/spec-hooks';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
 import { checkName, generateName } from '../records/names';
 import { Container } from '../run/container';
@@ -41,15 +42,16 @@ export interface CreateRequest {
  * @throws invalid-parameter  a field is wrong; nothing was made
  */
 export async function createContainer(
-  request: CreateRequest,
+  asked: CreateRequest,
   engine: Engine,
   signal: AbortSignal,
 ): Promise<{ id: string; warnings: string[] }> {
   const id = randomBytes(32).toString('hex');
-  const wantedName = request.name === '' ? undefined : checkName(request.name);
-  if (request.config.Image === '') throw invalidParameter('no image specified: Config.Image is empty');
-  const image = await engine.images.resolve(request.config.Image);
-  assertPlatform(request.platform, image, request.config.Image);
+  const wantedName = asked.name === '' ? undefined : checkName(asked.name);
+  if (asked.config.Image === '') throw invalidParameter('no image specified: Config.Image is empty');
+  const image = await engine.images.resolve(asked.config.Image);
+  assertPlatform(asked.platform, image, asked.config.Image);
+  const { request, patches } = await askCreateHooks(asked, image, engine, signal);
 
   const config = mergeConfig(request.config, image.config);
   const completed = completeHostConfig(request.hostConfig, engine);
@@ -99,6 +101,7 @@ export async function createContainer(
       graphDriver: rootFilesystem.graphDriver,
       log,
       mounts,
+      ...(patches.length > 0 ? { hookPatches: patches } : {}),
       networks,
       state: createdState,
       restartCount: 0,

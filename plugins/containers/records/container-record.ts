@@ -35,6 +35,15 @@ export interface MountPoint {
   readonly options?: readonly string[];
 }
 
+/** What a spec hook changed. */
+export interface HookPatch {
+  /** The name it is provided under. */
+  readonly hook: string;
+  readonly phase: 'create' | 'start';
+  /** JSON Pointers into the create request, or into the OCI spec. */
+  readonly pointers: readonly string[];
+}
+
 /** Everything kept about a container, one JSON file each. `version` is raised when older daemons could not read it. */
 export interface ContainerRecord {
   readonly version: 1;
@@ -53,6 +62,8 @@ export interface ContainerRecord {
   readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
   readonly log: { readonly type: string; readonly options: Readonly<Record<string, string>> };
   mounts: readonly MountPoint[];
+  /** Changes that spec hooks made at the creation and at the last start. */
+  hookPatches?: readonly HookPatch[];
   /** What the user asked of each network, by network name. */
   networks: Record<string, EndpointSettings>;
   state: ContainerState;

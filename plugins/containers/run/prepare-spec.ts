@@ -27,6 +27,7 @@ import {
   sharedMemory,
   utsNamespace,
 } from './join-namespaces';
+import { linkEnvironment } from './link-environment';
 import { propagationOf, userMounts } from './mount-list';
 
 /** What the earlier steps of a start made. */
@@ -65,6 +66,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     record,
     rootPath,
     hostname: hostnameOf(record, engine),
+    linkVariables: linkEnvironment(record, engine),
     user,
     capabilities,
     namespaces: {

@@ -10,6 +10,7 @@ import {
   type Task,
 } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
+import { askSpecHooks } from '../hooks/spec-hooks';
 import type { Container } from './container';
 import { mountVolumes } from './container-volumes';
 import { watchExit } from './exit-handler';
@@ -81,7 +82,10 @@ async function runPlan(container: Container, engine: Engine, undo: CleanupStack,
     mountVolumes(container, engine, undo, signal),
     mountSharedMemory(record, directory).then((unmount) => undo.push(unmount)),
   ] as const);
-  const spec = await prepareSpec({ record, directory, rootPath, sandbox, volumePaths }, engine);
+  const prepared = await prepareSpec({ record, directory, rootPath, sandbox, volumePaths }, engine);
+  const { spec, patches } = await askSpecHooks(prepared, record, engine, signal);
+  const atCreation = (record.hookPatches ?? []).filter(({ phase }) => phase === 'create');
+  record.hookPatches = [...atCreation, ...patches];
 
   const openStdin = record.config.OpenStdin;
   const terminal = record.config.Tty;

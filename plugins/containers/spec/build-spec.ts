@@ -13,6 +13,8 @@ export interface SpecInput {
   readonly record: Pick<ContainerRecord, 'id' | 'path' | 'args' | 'config' | 'hostConfig'>;
   readonly rootPath: string;
   readonly hostname: string;
+  /** What linked containers are told about each other. */
+  readonly linkVariables?: readonly string[];
   readonly user: ResolvedUser;
   readonly capabilities: readonly string[];
   readonly namespaces: Readonly<Record<'pid' | 'network' | 'ipc' | 'uts' | 'cgroup', NamespaceChoice>>;
@@ -54,7 +56,11 @@ export function buildSpec(input: SpecInput): OciSpec {
         additionalGids: [...input.user.additionalGids],
       },
       args: input.initPath === undefined ? [path, ...args] : [INIT_PATH, '--', path, ...args],
-      env: environment(config.Env, { hostname: input.hostname, terminal: config.Tty }),
+      env: environment(config.Env, {
+        hostname: input.hostname,
+        terminal: config.Tty,
+        linkVariables: input.linkVariables,
+      }),
       cwd: config.WorkingDir || '/',
       capabilities: capabilitySets(input.capabilities, input.user.uid),
       rlimits: input.rlimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
@@ -73,10 +79,15 @@ export function buildSpec(input: SpecInput): OciSpec {
 /** Variables of a process in a container; the user's win over ours. */
 export function environment(
   own: readonly string[],
-  options: { readonly hostname: string; readonly terminal: boolean },
+  options: { readonly hostname: string; readonly terminal: boolean; readonly linkVariables?: readonly string[] },
 ): string[] {
   const names = new Set(own.map(variableName));
-  const base = [DEFAULT_PATH, `HOSTNAME=${options.hostname}`, ...(options.terminal ? ['TERM=xterm'] : [])];
+  const base = [
+    DEFAULT_PATH,
+    `HOSTNAME=${options.hostname}`,
+    ...(options.terminal ? ['TERM=xterm'] : []),
+    ...(options.linkVariables ?? []),
+  ];
   // A variable without "=" asks for its removal.
   return [...base.filter((entry) => !names.has(variableName(entry))), ...own.filter((entry) => entry.includes('='))];
 }

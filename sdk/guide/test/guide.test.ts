@@ -53,3 +53,17 @@ test('the test of the guide passes as written', async () => {
   const { stderr } = await run(process.execPath, jest, { cwd: folder });
   expect(stderr).toMatch(/Tests: +\d+ passed, \d+ total/);
 }, 30_000);
+
+test('the hook of the guide is a plugin that the daemon takes, and does what it says', async () => {
+  const text = readFileSync(resolve(__dirname, '../spec-hooks.md'), 'utf8');
+  const code = /^```js file=house\.js\n([\s\S]*?)^```$/m.exec(text)![1]!;
+  writeFileSync(join(folder, 'house.js'), code);
+  const { plugin } = require(join(folder, 'house.js'));
+  const { house } = plugin.start();
+  await expect(house.onCreate({ config: { Env: [] }, hostConfig: { Privileged: true } })).rejects.toMatchObject({
+    kind: 'forbidden',
+  });
+  expect(await house.onCreate({ config: { Env: ['A=1'] }, hostConfig: {} })).toEqual({
+    config: { Env: ['A=1', 'HOUSE=acme'] },
+  });
+});

@@ -1,0 +1,133 @@
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { cancelled, EngineError, systemError } from '@gantry/sdk';
+import type { CopyJob } from './copy-files';
+import type { FileTask, FileTaskResult, FromFileWorker, ResolvedPlace, ToFileWorker } from './file-tasks';
+import type { CopyItem, Selection, SelectRequest } from './select-files';
+
+interface Job {
+  readonly id: number;
+  readonly task: FileTask;
+  readonly resolve: (result: FileTaskResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Seat {
+  readonly worker: Worker;
+  job: Job | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
+}
+
+const idleMs = 10_000;
+
+/** Work on many files in threads, at most one per processor; threads end after a while without work. */
+export class FileWorkers {
+  private readonly seats = new Set<Seat>();
+  private readonly queue: Job[] = [];
+  private nextId = 1;
+  private closed = false;
+
+  constructor(private readonly maximum = Math.max(2, Math.min(4, availableParallelism()))) {}
+
+  /** @throws as `copyFiles` */
+  copy(job: CopyJob): Promise<void> {
+    return this.run({ kind: 'copy', job }) as Promise<void>;
+  }
+
+  makeDirectory(root: string, path: string): Promise<void> {
+    return this.run({ kind: 'make-directory', root, path }) as Promise<void>;
+  }
+
+  /** @throws as `selectFiles` */
+  select(root: string, request: SelectRequest): Promise<Selection> {
+    return this.run({ kind: 'select', root, request }) as Promise<Selection>;
+  }
+
+  unpackTree(items: readonly CopyItem[], root: string): Promise<void> {
+    return this.run({ kind: 'unpack-tree', items, root }) as Promise<void>;
+  }
+
+  resolve(root: string, path: string): Promise<ResolvedPlace> {
+    return this.run({ kind: 'resolve', root, path }) as Promise<ResolvedPlace>;
+  }
+
+  missing(root: string, paths: readonly string[]): Promise<readonly string[]> {
+    return this.run({ kind: 'missing', root, paths }) as Promise<readonly string[]>;
+  }
+
+  removeEmpty(root: string, paths: readonly string[]): Promise<void> {
+    return this.run({ kind: 'remove-empty', root, paths }) as Promise<void>;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const job of this.queue.splice(0)) job.reject(cancelled('the builder is closing'));
+    await Promise.all(
+      [...this.seats].map(async (seat) => {
+        clearTimeout(seat.idleTimer);
+        seat.job?.reject(cancelled('the builder is closing'));
+        seat.job = undefined;
+        await seat.worker.terminate();
+      }),
+    );
+    this.seats.clear();
+  }
+
+  private run(task: FileTask): Promise<FileTaskResult> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) return reject(cancelled('the builder is closing'));
+      this.queue.push({ id: this.nextId++, task, resolve, reject });
+      this.dispatch();
+    });
+  }
+
+  private dispatch(): void {
+    while (this.queue.length > 0) {
+      let seat = [...this.seats].find((candidate) => candidate.job === undefined);
+      if (seat === undefined && this.seats.size < this.maximum) seat = this.addSeat();
+      if (seat === undefined) return;
+      const job = this.queue.shift()!;
+      clearTimeout(seat.idleTimer);
+      seat.job = job;
+      seat.worker.ref();
+      seat.worker.postMessage({ job: job.id, task: job.task } satisfies ToFileWorker);
+    }
+  }
+
+  private addSeat(): Seat {
+    const seat: Seat = { worker: new Worker(workerFile()), job: undefined, idleTimer: undefined };
+    this.seats.add(seat);
+    seat.worker.on('message', (message: FromFileWorker) => this.receive(seat, message));
+    seat.worker.on('error', (error) => this.lose(seat, error));
+    seat.worker.on('exit', () => this.lose(seat, undefined));
+    return seat;
+  }
+
+  private receive(seat: Seat, message: FromFileWorker): void {
+    const { job } = seat;
+    if (job === undefined || job.id !== message.job) return;
+    seat.job = undefined;
+    seat.worker.unref();
+    seat.idleTimer = setTimeout(() => void seat.worker.terminate(), idleMs);
+    seat.idleTimer.unref();
+    if (message.failed === undefined) job.resolve(message.result);
+    else job.reject(new EngineError(message.failed.kind, message.failed.message));
+    this.dispatch();
+  }
+
+  private lose(seat: Seat, error: Error | undefined): void {
+    if (!this.seats.delete(seat)) return;
+    clearTimeout(seat.idleTimer);
+    seat.job?.reject(systemError(`the file worker ended: ${error?.message ?? 'no reason given'}`, error));
+    seat.job = undefined;
+    if (!this.closed) this.dispatch();
+  }
+}
+
+/** The built worker, also when the sources themselves run (as the unit tests do). */
+function workerFile(): string {
+  const packageRoot = dirname(__dirname);
+  const built = basename(packageRoot) === 'dist' ? packageRoot : join(packageRoot, 'dist');
+  return join(built, 'copy', 'file-worker.js');
+}

@@ -1,0 +1,43 @@
+/** What a client asks of a build. @see Docker Engine API, POST /build */
+export interface BuildRequest {
+  /** Path in the context; empty = `Dockerfile`. */
+  readonly dockerfile: string;
+  /** URL or git repository to take the context from; empty = the request's body. */
+  readonly remote: string;
+  /** Checked `name:tag` references. */
+  readonly tags: readonly string[];
+  /** null = named without a value. */
+  readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly target: string;
+  /** `os/architecture[/variant]`; empty = this machine's. */
+  readonly platform: string;
+  readonly cacheFrom: readonly string[];
+  readonly noCache: boolean;
+  /** Ask the registry even when the base image is here. */
+  readonly pull: boolean;
+  /** Only the image's id is answered. */
+  readonly quiet: boolean;
+  /** Remove the containers of steps that succeeded. */
+  readonly remove: boolean;
+  /** Remove the containers of steps that failed too. */
+  readonly forceRemove: boolean;
+  readonly squash: boolean;
+  readonly networkMode: string;
+  readonly extraHosts: readonly string[];
+  /** Resource fields of a HostConfig document. */
+  readonly resources: Readonly<Record<string, unknown>>;
+  /** AuthConfig documents by registry. */
+  readonly registryConfig: Readonly<Record<string, unknown>>;
+}
+
+/** A failure with the code that clients make their exit code. */
+export class StepFailed extends Error {
+  constructor(
+    message: string,
+    readonly code: number,
+  ) {
+    super(message);
+    this.name = 'StepFailed';
+  }
+}

@@ -1,0 +1,284 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CleanupStack, EngineError, errorMessage, type ImageSummary, invalidParameter } from '@gantry/sdk';
+import type { SourceTree } from '../context/source-tree';
+import type { CopySource, SelectRequest } from '../copy/select-files';
+import type { Dockerfile } from '../dockerfile/instructions';
+import type { BuildRequest } from './build-request';
+import type { Builder } from './builder';
+import type { BuildOutput } from './output';
+import type { Step } from './stage-runner';
+import type { StageState } from './stage-state';
+
+/** A commit of a build step. */
+export interface StepCommit {
+  readonly state: StageState;
+  readonly createdBy: string;
+  /** Under which the result is kept; undefined = it is not. */
+  readonly key?: string;
+  readonly containerId?: string;
+  readonly consume?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What the parts of one build share. */
+export class Build {
+  readonly startedAt = new Date();
+  /** SOURCE_DATE_EPOCH, when the client asks for the same image each time. */
+  readonly createdAt: Date | undefined;
+  private readonly removals: Promise<void>[] = [];
+  private readonly bases = new Map<string, Promise<ImageSummary>>();
+  private number = 0;
+
+  constructor(
+    readonly builder: Builder,
+    readonly request: BuildRequest,
+    readonly dockerfile: Dockerfile,
+    readonly tree: SourceTree | undefined,
+    readonly folder: string,
+    readonly stageImage: (name: string, before: number) => Promise<{ imageId: string | undefined }> | undefined,
+  ) {
+    const epoch = request.buildArgs.SOURCE_DATE_EPOCH;
+    if (epoch === undefined || epoch === null || epoch === '') return;
+    if (!/^\d{1,12}$/.test(epoch))
+      throw invalidParameter(`invalid SOURCE_DATE_EPOCH: ${epoch}: it is a number of seconds since 1970`);
+    this.createdAt = new Date(Number(epoch) * 1000);
+  }
+
+  nextNumber(): number {
+    return this.number++;
+  }
+
+  /** The image of an equal step. */
+  async lookUp(key: string, _createdBy: string, _state: StageState): Promise<string | undefined> {
+    if (this.request.noCache) return undefined;
+    return this.builder.cache.find(key);
+  }
+
+  /** Makes the image of a step. @returns its id */
+  async commit({ state, createdBy, key, containerId, consume, signal }: StepCommit): Promise<string> {
+    const [os = 'linux', architecture = '', variant] = state.platform.split('/');
+    const { image } = await this.builder.images.commit(
+      {
+        ...(state.imageId === undefined ? {} : { parentId: state.imageId }),
+        ...(containerId === undefined ? {} : { containerId }),
+        ...(consume ? { consume } : {}),
+        ...(this.createdAt === undefined ? {} : { createdAt: this.createdAt }),
+        config: state.config,
+        createdBy,
+        author: state.author,
+        comment: '',
+        ...(state.imageId === undefined ? { platform: { os, architecture, ...(variant ? { variant } : {}) } } : {}),
+      },
+      signal,
+    );
+    if (key !== undefined) await this.builder.cache.add(key, image.id, createdBy);
+    return image.id;
+  }
+
+  /** A base image, fetched when it is not here. Asked for once in a build. */
+  base(reference: string, platform: string, output: BuildOutput, signal: AbortSignal): Promise<ImageSummary> {
+    const key = `${reference} ${platform}`;
+    let found = this.bases.get(key);
+    if (found === undefined) {
+      found = this.findBase(reference, platform, output, signal);
+      this.bases.set(key, found);
+    }
+    return found;
+  }
+
+  /** The image behind `--from`: an earlier stage, or an image by name. */
+  async sourceImage(from: string, { stage, state, output, signal }: Step): Promise<string | undefined> {
+    const earlier = this.stageImage(from, stage.index);
+    if (earlier !== undefined) return (await earlier).imageId;
+    if (from === 'scratch') return undefined;
+    try {
+      return (await this.base(from, state.platform, output, signal)).id;
+    } catch (error) {
+      throw new EngineError(
+        error instanceof EngineError ? error.kind : 'system',
+        `invalid from flag value ${from}: ${errorMessage(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Files of an image or stage. What they are worth is remembered, so that a cached step needs no look at them. */
+  async selectFromImage(from: string, request: SelectRequest, step: Step) {
+    const image = await this.sourceImage(from, step);
+    const { files } = this.builder;
+    const cleanup = new CleanupStack();
+    let selection: Promise<{ sources: readonly CopySource[]; digest: string }> | undefined;
+    const select = () => {
+      selection ??= (async () => {
+        const root = await this.openRootFilesystem(image);
+        cleanup.push(root.close);
+        return files.select(root.path, request);
+      })();
+      return selection;
+    };
+    const close = async () => {
+      await selection?.catch(() => undefined);
+      await cleanup.runAll();
+    };
+    const key = JSON.stringify([image, request]);
+    const known = this.builder.cache.digests.get(key);
+    try {
+      const digest = known ?? (await select()).digest;
+      this.builder.cache.digests.set(key, digest);
+      return { digest, label: `multi:${digest}`, open: async () => (await select()).sources, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /** An image's files, to look at or to write on; what is written is dropped. */
+  async openRootFilesystem(imageId: string | undefined): Promise<{ path: string; close: () => Promise<void> }> {
+    const { images } = this.builder;
+    const id = randomBytes(32).toString('hex');
+    const root = await images.createRootFilesystem(id, imageId, { bare: true });
+    const close = () => images.removeRootFilesystem(id);
+    try {
+      return { path: await root.mount(), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /** Gives `work` a writable copy of an image; it may commit it under its id. */
+  async withRootFilesystem(
+    imageId: string | undefined,
+    work: (id: string, path: string) => Promise<void>,
+  ): Promise<void> {
+    const { images } = this.builder;
+    const id = randomBytes(32).toString('hex');
+    const root = await images.createRootFilesystem(id, imageId, { bare: true });
+    try {
+      await work(id, await root.mount());
+    } finally {
+      this.later(images.removeRootFilesystem(id));
+    }
+  }
+
+  /** A part of the context as real files: a directory, or a directory with `file` in it. Lives as long as the build. */
+  async unpackContext(source: CopySource): Promise<string> {
+    const path = join(this.folder, `tree-${this.nextNumber()}`);
+    await mkdir(path, { mode: 0o755 });
+    const items = source.isDirectory ? source.items : source.items.map((item) => ({ ...item, path: 'file' }));
+    await this.builder.files.unpackTree(items, path);
+    return path;
+  }
+
+  /** Copies files of an image or stage into a new cache mount. */
+  async seed(from: string, source: string, target: string, step: Step): Promise<void> {
+    const request = {
+      instruction: 'COPY',
+      sources: [source === '' ? '/' : source],
+      excludes: [],
+      parents: false,
+      fromContext: false,
+    } as const;
+    const found = await this.selectFromImage(from, request, step);
+    try {
+      await this.builder.files.copy({
+        instruction: 'COPY',
+        root: target,
+        destination: '/',
+        sources: await found.open(),
+        chown: undefined,
+        owner: undefined,
+        chmod: undefined,
+        unpack: 'none',
+        parents: false,
+      });
+    } finally {
+      await found.close();
+    }
+  }
+
+  /** A container of a step. */
+  async createContainer(
+    imageId: string,
+    config: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+    hostConfig: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
+    const { request, builder } = this;
+    const { id } = await builder.containers.create(
+      {
+        config: { ...config, Image: imageId },
+        hostConfig: {
+          ...request.resources,
+          ...(request.networkMode === '' ? {} : { NetworkMode: request.networkMode }),
+          ...(request.extraHosts.length === 0 ? {} : { ExtraHosts: request.extraHosts }),
+          // Its output goes to the client and nowhere else.
+          LogConfig: { Type: 'none' },
+          ...hostConfig,
+        },
+      },
+      signal,
+    );
+    return id;
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.builder.containers.remove(id, { force: true, volumes: true }).catch((error: unknown) => {
+      this.builder.log.warn('a container of a build step could not be removed', { id, error: errorMessage(error) });
+    });
+  }
+
+  /** Removes it while the build goes on. */
+  removeLater(id: string): void {
+    this.later(this.removeContainer(id));
+  }
+
+  /** Waits for everything that was left to be done, then forgets it. */
+  async finish(): Promise<void> {
+    await Promise.allSettled(this.removals);
+  }
+
+  private later(work: Promise<void>): void {
+    this.removals.push(work);
+    work.catch((error: unknown) => {
+      this.builder.log.warn('something of a build step could not be removed', { error: errorMessage(error) });
+    });
+  }
+
+  private async findBase(
+    reference: string,
+    platform: string,
+    output: BuildOutput,
+    signal: AbortSignal,
+  ): Promise<ImageSummary> {
+    const { images } = this.builder;
+    if (!this.request.pull) {
+      const local = await images.resolve(reference).catch((error: unknown) => {
+        if (error instanceof EngineError && error.kind === 'not-found') return undefined;
+        throw error;
+      });
+      if (local !== undefined && fits(local, platform)) return local;
+    }
+    const credentials = credentialsFor(reference, this.request.registryConfig);
+    return images.pull(
+      { reference, platform, ...(credentials === undefined ? {} : { credentials }) },
+      (message) => output.message(message),
+      signal,
+    );
+  }
+}
+
+function fits({ os, architecture }: ImageSummary, platform: string): boolean {
+  const [wantedOs, wantedArchitecture] = platform.split('/');
+  return os === wantedOs && (architecture === '' || architecture === wantedArchitecture);
+}
+
+/** What the client knows for the registry of an image. */
+function credentialsFor(reference: string, config: Readonly<Record<string, unknown>>): unknown {
+  const [first = '', ...rest] = reference.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  const keys = isHost ? [first, `https://${first}`, `http://${first}`] : ['https://index.docker.io/v1/', 'docker.io'];
+  return keys.map((key) => config[key]).find((value) => value !== undefined);
+}

@@ -1,0 +1,18 @@
+import type { ContainerManager, DaemonSettings, EventBus, ImageManager, Logger } from '@gantry/sdk';
+import type { BuildCache } from '../cache/build-cache';
+import type { CacheMounts } from '../cache/cache-mounts';
+import type { FileWorkers } from '../copy/file-workers';
+import type { Scratch } from './scratch';
+
+/** What every build leans on. */
+export interface Builder {
+  readonly images: ImageManager;
+  readonly containers: ContainerManager;
+  readonly events: EventBus;
+  readonly settings: DaemonSettings;
+  readonly log: Logger;
+  readonly files: FileWorkers;
+  readonly scratch: Scratch;
+  readonly cache: BuildCache;
+  readonly cacheMounts: CacheMounts;
+}

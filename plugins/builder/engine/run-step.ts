@@ -1,0 +1,130 @@
+import { StringDecoder } from 'node:string_decoder';
+import { invalidParameter } from '@gantry/sdk';
+import { heredocText } from '../dockerfile/heredoc';
+import type { InstructionOf } from '../dockerfile/instructions';
+import { StepFailed } from './build-request';
+import { type PreparedMounts, prepareMounts, type Script } from './run-mounts';
+import { type Step, shortId, stepKey, takeCached } from './stage-runner';
+import { type StageState, shellOf } from './stage-state';
+
+type Run = InstructionOf<'run'>;
+
+/**
+ * Runs a command in a container made from the stage so far, and keeps what it wrote.
+ *
+ * @throws StepFailed  it ended with another status than 0
+ */
+export async function runStep(instruction: Run, step: Step): Promise<void> {
+  const { build, state, signal } = step;
+  if (instruction.security === 'insecure')
+    throw invalidParameter(
+      'RUN --security=insecure is not allowed: this builder grants no entitlements; run the step in a privileged container instead',
+    );
+  const { words: command, script } = commandOf(instruction, state);
+  const args = state.args.forRun(state.config.Env ?? []);
+  const recorded = args.recorded.length === 0 ? [] : [`|${args.recorded.length}`, ...args.recorded];
+  const createdBy = [...recorded, ...command].join(' ');
+  const mounts = await prepareMounts(instruction.mounts, script, step);
+  try {
+    const key = stepKey(step, ['run', command, args.recorded, mounts.key, instruction.network]);
+    if (await takeCached(key, createdBy, step)) return;
+    await mounts.open();
+    // A command needs files to run from; the stage has none yet.
+    state.imageId ??= await build.commit({ state, createdBy: '', signal });
+    await runAndCommit({ command, createdBy, key, environment: args.all }, mounts, instruction, step);
+  } finally {
+    await mounts.close();
+  }
+}
+
+interface Command {
+  readonly command: readonly string[];
+  readonly createdBy: string;
+  readonly key: string;
+  readonly environment: readonly string[];
+}
+
+async function runAndCommit(
+  { command, createdBy, key, environment }: Command,
+  mounts: PreparedMounts,
+  instruction: Run,
+  step: Step,
+): Promise<void> {
+  const { build, state, output, signal } = step;
+  const { request } = build;
+  const network = instruction.network === 'default' ? {} : { NetworkMode: instruction.network };
+  const id = await build.createContainer(
+    state.imageId!,
+    {
+      ...state.config,
+      Cmd: command,
+      Entrypoint: [''],
+      Env: [...(state.config.Env ?? []), ...environment],
+      Healthcheck: { Test: ['NONE'] },
+      ArgsEscaped: true,
+    },
+    signal,
+    { ...network, ...mounts.hostConfig },
+  );
+  output.text(` ---> Running in ${shortId(id)}\n`);
+  let succeeded = false;
+  try {
+    const removeStubs = await mounts.stubs(id);
+    await runContainer(id, command, step);
+    await removeStubs();
+    const made = await build.commit({ state, createdBy, key, containerId: id, consume: request.remove, signal });
+    state.imageId = made;
+    succeeded = true;
+  } finally {
+    if (signal.aborted) await build.removeContainer(id);
+    else if (request.forceRemove || (request.remove && succeeded)) {
+      build.removeLater(id);
+      output.text(`Removing intermediate container ${shortId(id)}\n`);
+    }
+  }
+}
+
+async function runContainer(id: string, command: readonly string[], { build, output, signal }: Step): Promise<void> {
+  const { containers } = build.builder;
+  const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  const attached = containers.attach(
+    id,
+    (source, chunk) => {
+      const text = decoders[source].write(chunk);
+      if (text === '') return;
+      if (source === 'stdout') output.text(text);
+      else output.errorText(text);
+    },
+    signal,
+  );
+  await containers.start(id, signal);
+  await attached;
+  const result = await containers.wait(id, signal);
+  signal.throwIfAborted();
+  const code = result?.exitCode ?? 0;
+  if (code === 0) return;
+  const reason = result?.error === undefined ? '' : `: ${result.error}`;
+  throw new StepFailed(`The command '${command.join(' ')}' returned a non-zero code: ${code}${reason}`, code);
+}
+
+/** The words that are run. A here-document alone is a script of its own; after a command it is the shell's to read. */
+function commandOf({ command, heredocs }: Run, state: StageState): { words: readonly string[]; script?: Script } {
+  if (command.form === 'exec') {
+    if (command.words.length === 0) throw invalidParameter('RUN requires at least one argument');
+    return { words: command.words };
+  }
+  const [line = ''] = command.words;
+  if (line === '') throw invalidParameter('RUN requires at least one argument');
+  const shell = shellOf(state.config);
+  const [first] = heredocs;
+  if (first === undefined) return { words: [...shell, line] };
+  if (heredocs.length === 1 && /^<<-?\s*(['"]?)[^\s'"<>|&;]+\1$/.test(line)) {
+    const script = heredocText(first);
+    // Its first line names what is to run it.
+    if (!script.startsWith('#!')) return { words: [...shell, script] };
+    const path = `/dev/pipes/${first.name}`;
+    return { words: [path], script: { path, content: script } };
+  }
+  const bodies = heredocs.map(({ content, name }) => `${content}${name}`);
+  return { words: [...shell, [line, ...bodies].join('\n')] };
+}

@@ -1,0 +1,99 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Instruction } from '../dockerfile/instructions';
+import { located } from '../dockerfile/source-position';
+import type { Build } from './build';
+import { StepFailed } from './build-request';
+import { applyMetadata, isMetadata, nextWorkingDirectory } from './metadata';
+import type { BuildOutput } from './output';
+import { runStep } from './run-step';
+import type { PlannedStage } from './stage-plan';
+import { type StageState, shellOf, variablesOf } from './stage-state';
+import { transferStep } from './transfer-step';
+
+/** What carrying out one instruction needs. */
+export interface Step {
+  readonly build: Build;
+  readonly stage: PlannedStage;
+  readonly state: StageState;
+  readonly output: BuildOutput;
+  readonly signal: AbortSignal;
+}
+
+/** A container's short id, as messages have it. */
+export const shortId = (id: string) => id.replace(/^sha256:/, '').slice(0, 12);
+
+/** Carries out one instruction. @throws StepFailed the command failed; else with the instruction's place */
+export async function carryOut(instruction: Instruction, step: Step): Promise<void> {
+  try {
+    if (isMetadata(instruction)) {
+      const said = applyMetadata(instruction, step.state, step.build.dockerfile.escape);
+      await metadataStep(`#(nop)  ${said}`, step);
+    } else if (instruction.kind === 'workdir') await workdirStep(instruction.path, step);
+    else if (instruction.kind === 'run') await runStep(instruction, step);
+    else await transferStep(instruction, step);
+  } catch (error) {
+    if (error instanceof StepFailed || step.signal.aborted) throw error;
+    throw located(instruction.at, error);
+  }
+}
+
+/** What a step is, for the cache: with the image it stands on, the same key means the same result. */
+export function stepKey({ state, build }: Step, parts: readonly unknown[]): string {
+  const base = [state.imageId ?? 'scratch', state.platform, build.createdAt?.getTime() ?? null, state.author];
+  return createHash('sha256')
+    .update(JSON.stringify([...base, ...parts]))
+    .digest('hex');
+}
+
+/** Takes the result of an earlier step. @returns whether there was one */
+export async function takeCached(key: string, createdBy: string, step: Step): Promise<boolean> {
+  const { build, state, output } = step;
+  const found = await build.lookUp(key, createdBy, state);
+  if (found === undefined) return false;
+  output.text(' ---> Using cache\n');
+  state.imageId = found;
+  return true;
+}
+
+/** What the history says of a step that ran no command: what a shell would ignore. */
+export const notRun = (text: string, { config }: StageState): string => [...shellOf(config), text].join(' ');
+
+async function metadataStep(comment: string, step: Step): Promise<void> {
+  const { build, state } = step;
+  const createdBy = notRun(comment, state);
+  const key = stepKey(step, ['metadata', createdBy, state.config]);
+  if (await takeCached(key, createdBy, step)) return;
+  await showContainer(step, createdBy);
+  state.imageId = await build.commit({ state, createdBy, key, signal: step.signal });
+}
+
+async function workdirStep(path: string, step: Step): Promise<void> {
+  const { build, state, signal } = step;
+  const { files } = build.builder;
+  const directory = nextWorkingDirectory(path, state, variablesOf(state), build.dockerfile.escape);
+  state.config.WorkingDir = directory;
+  const createdBy = notRun(`#(nop) WORKDIR ${directory}`, state);
+  const key = stepKey(step, ['workdir', createdBy, state.config]);
+  if (await takeCached(key, createdBy, step)) return;
+  await showContainer(step, createdBy);
+  await build.withRootFilesystem(state.imageId, async (id, root) => {
+    await files.makeDirectory(root, directory);
+    state.imageId = await build.commit({ state, createdBy, key, containerId: id, consume: true, signal });
+  });
+}
+
+/**
+ * The classic builder makes a container for every step, also where nothing is run. Here that is only what it says,
+ * unless the client wants to keep the containers.
+ */
+async function showContainer({ build, state, output, signal }: Step, createdBy: string): Promise<void> {
+  const { request } = build;
+  if (!request.remove && state.imageId !== undefined) {
+    const id = await build.createContainer(state.imageId, { Cmd: ['/bin/sh', '-c', createdBy] }, signal);
+    output.text(` ---> Running in ${shortId(id)}\n`);
+    return;
+  }
+  const id = randomBytes(6).toString('hex');
+  output.text(` ---> Running in ${id}\n`);
+  output.text(`Removing intermediate container ${id}\n`);
+}

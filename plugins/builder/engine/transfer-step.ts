@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { invalidParameter } from '@gantry/sdk';
+import { downloadSource, isGitSource, isUrl } from '../context/remote-source';
+import { toBytes } from '../copy/byte-path';
+import { type CopySource, digestOf, selectFiles } from '../copy/select-files';
+import { expandText, expandWord } from '../dockerfile/expand';
+import { heredocText } from '../dockerfile/heredoc';
+import type { InstructionOf } from '../dockerfile/instructions';
+import { notRun, type Step, stepKey, takeCached } from './stage-runner';
+import { variablesOf } from './stage-state';
+
+type Transfer = InstructionOf<'add'> | InstructionOf<'copy'>;
+
+/** Copies files into the image, as COPY and ADD do. */
+export async function transferStep(instruction: Transfer, step: Step): Promise<void> {
+  const { build, state, signal } = step;
+  const name = instruction.kind === 'add' ? 'ADD' : 'COPY';
+  const expand = (word: string) => expandWord(word, variablesOf(state), build.dockerfile.escape);
+  const destination = absolute(expand(instruction.destination), state.config.WorkingDir ?? '/');
+  const chown = instruction.chown === undefined ? undefined : expand(instruction.chown);
+  const chmod = instruction.chmod === undefined ? undefined : expand(instruction.chmod);
+  const sources = instruction.sources.map(expand);
+  const gathered = await gather(instruction, name, sources, destination, step);
+  try {
+    const flags = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
+    const shown = `${name} ${flags.join('')}${gathered.label} in ${destination} `;
+    const createdBy = notRun(`#(nop) ${shown}`, state);
+    const parents = instruction.kind === 'copy' && instruction.parents;
+    const unpack = instruction.kind === 'copy' ? 'none' : unpacking(instruction.unpack);
+    const fromStage = instruction.kind === 'copy' && instruction.from !== undefined;
+    const key = stepKey(step, [name, gathered.digest, destination, chown ?? null, chmod ?? null, parents, unpack]);
+    if (await takeCached(key, createdBy, step)) return;
+    const files = await gathered.open();
+    await build.withRootFilesystem(state.imageId, async (id, root) => {
+      const owner = fromStage ? undefined : { uid: 0, gid: 0 };
+      await build.builder.files.copy({
+        instruction: name,
+        root,
+        destination,
+        sources: files,
+        chown,
+        owner,
+        chmod,
+        unpack,
+        parents,
+      });
+      signal.throwIfAborted();
+      state.imageId = await build.commit({ state, createdBy, key, containerId: id, consume: true, signal });
+    });
+  } finally {
+    await gathered.close();
+  }
+}
+
+interface Gathered {
+  readonly digest: string;
+  /** What the history says of the files. */
+  readonly label: string;
+  open(): Promise<readonly CopySource[]>;
+  close(): Promise<void>;
+}
+
+async function gather(
+  instruction: Transfer,
+  name: 'ADD' | 'COPY',
+  sources: readonly string[],
+  destination: string,
+  step: Step,
+): Promise<Gathered> {
+  const { build } = step;
+  const excludes = instruction.excludes;
+  const parents = instruction.kind === 'copy' && instruction.parents;
+  const request = { instruction: name, sources, excludes, parents, fromContext: true } as const;
+  if (instruction.kind === 'copy' && instruction.from !== undefined) {
+    if (instruction.inline.length > 0) throw invalidParameter('COPY --from cannot be used with a here-document');
+    return build.selectFromImage(instruction.from, { ...request, fromContext: false }, step);
+  }
+  const local = sources.filter((source) => name === 'COPY' || !(isUrl(source) || isGitSource(source)));
+  const found: CopySource[] = [];
+  if (name === 'COPY' && sources.some(isUrl)) throw invalidParameter("COPY failed: source can't be a URL for COPY");
+  for (const source of sources) {
+    if (!local.includes(source)) {
+      if (instruction.kind !== 'add') continue;
+      found.push(await downloadSource(source, destination, instruction, step));
+      continue;
+    }
+    if (build.tree === undefined) throw invalidParameter(`${name} failed: missing build context`);
+    found.push(...selectFiles(build.tree, { ...request, sources: [source] }).sources);
+  }
+  if (instruction.kind === 'add' && instruction.checksum !== undefined && local.length > 0)
+    throw invalidParameter('checksum can only be specified for HTTP(S) and git sources');
+  for (const heredoc of instruction.inline) {
+    const text = heredocText(heredoc);
+    const variables = variablesOf(step.state);
+    const content = heredoc.expand ? expandText(text, variables, build.dockerfile.escape) : text;
+    found.push(await inlineSource(heredoc.name, content, step));
+  }
+  if (found.length === 0) throw invalidParameter(`${name} failed: no source files were specified`);
+  if (found.length > 1 && !destination.endsWith('/'))
+    throw invalidParameter(
+      `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
+    );
+  const digest = digestOf(found);
+  const kind = found.length > 1 ? 'multi' : found[0]!.isDirectory ? 'dir' : 'file';
+  return { digest, label: `${kind}:${digest}`, open: async () => found, close: async () => {} };
+}
+
+async function inlineSource(name: string, content: string, { build }: Step): Promise<CopySource> {
+  const bytes = Buffer.from(content, 'utf8');
+  const path = join(build.folder, `inline-${build.nextNumber()}`);
+  await writeFile(path, bytes);
+  return {
+    name: toBytes(name),
+    isDirectory: false,
+    isDownload: true,
+    items: [
+      {
+        path: '',
+        entry: {
+          type: 'file',
+          mode: 0o644,
+          uid: 0,
+          gid: 0,
+          size: bytes.length,
+          modifiedNs: BigInt(build.startedAt.getTime()) * 1_000_000n,
+          linkName: '',
+          content: { path: toBytes(path), offset: 0 },
+          digest: createHash('sha256').update(bytes).digest('hex'),
+          device: undefined,
+          xattrs: new Map(),
+        },
+      },
+    ],
+  };
+}
+
+const unpacking = (asked: boolean | undefined) =>
+  asked === undefined ? ('context' as const) : asked ? ('all' as const) : ('none' as const);
+
+function absolute(destination: string, workingDirectory: string): string {
+  const isDirectory = destination === '' || /(^|\/)\.?$/.test(destination);
+  const path = posix.resolve('/', workingDirectory, destination);
+  return isDirectory && path !== '/' ? `${path}/` : path;
+}

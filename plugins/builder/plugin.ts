@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { ApiRoutes1, Containers1, definePlugin, EventBus1, errorMessage, Images1, SystemInfo1 } from '@gantry/sdk';
+import { BuildCache } from './cache/build-cache';
+import { CacheMounts } from './cache/cache-mounts';
+import { builderConfig } from './config';
+import { FileWorkers } from './copy/file-workers';
+import type { Builder } from './engine/builder';
+import { Scratch } from './engine/scratch';
+import { builderInfo } from './info';
+import { buildRoutes } from './routes/build-routes';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Builds images from Dockerfiles. */
+export const plugin = definePlugin({
+  name: 'builder',
+  version: '1.0.0',
+  engine: '^0.1.0',
+  provides: { routes: ApiRoutes1, info: SystemInfo1 },
+  requires: { images: Images1, containers: Containers1, events: EventBus1 },
+  config: builderConfig,
+  async start({ needs, config, settings, stateDir, log, onStop }) {
+    const { images, containers, events } = needs;
+    const files = new FileWorkers();
+    onStop(files);
+    const inContainer = (imageId: string) => containers.list().some((container) => container.imageId === imageId);
+    const builder: Builder = {
+      images,
+      containers,
+      events,
+      settings,
+      log,
+      files,
+      scratch: await Scratch.open(join(stateDir, 'tmp')),
+      cache: await BuildCache.open(join(stateDir, 'cache'), images, inContainer, log),
+      cacheMounts: await CacheMounts.open(join(stateDir, 'cache-mounts')),
+    };
+    const limits = { maximumBytes: config['cache-bytes'], maximumAgeMs: config['cache-days'] * dayMs };
+    const afterBuild = () => {
+      builder.cache.collect(limits).catch((error: unknown) => {
+        log.warn('the build cache could not be looked over', { error: errorMessage(error) });
+      });
+    };
+    return { routes: { routes: buildRoutes(builder, afterBuild) }, info: builderInfo(builder) };
+  },
+});

@@ -1,0 +1,100 @@
+import type { Writable } from 'node:stream';
+import {
+  type ApiReply,
+  type ApiRequest,
+  type ApiRoute,
+  apiVersionAtLeast,
+  errorMessage,
+  invalidParameter,
+  notImplemented,
+  type ProgressMessage,
+  progressLine,
+  reply,
+} from '@gantry/sdk';
+import { StepFailed } from '../engine/build-request';
+import type { Builder } from '../engine/builder';
+import { prepareBuild } from '../engine/run-build';
+import { shortId } from '../engine/stage-runner';
+import { parseBuildRequest } from './build-options';
+import { pruneCache } from './prune';
+
+/** The routes below /build, and /session, which only BuildKit could serve. */
+export function buildRoutes(builder: Builder, afterBuild: () => void): ApiRoute[] {
+  const builds = new Map<string, AbortController>();
+  return [
+    { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, afterBuild) },
+    {
+      method: 'POST',
+      path: '/build/cancel',
+      handle({ query }) {
+        const id = query.get('id') ?? '';
+        if (id === '') throw invalidParameter('build ID not provided');
+        // Whoever cancels a build that has ended has what he wants.
+        builds.get(id)?.abort(new Error('build cancelled'));
+        return reply.empty(204);
+      },
+    },
+    { method: 'POST', path: '/build/prune', handle: (request) => pruneCache(request, builder) },
+    ...['/session', '/grpc'].map(
+      (path): ApiRoute => ({
+        method: 'POST',
+        path,
+        flags: { hijack: true },
+        handle() {
+          throw notImplemented(
+            `this daemon has no BuildKit, so it cannot serve ${path}: build with the classic builder (DOCKER_BUILDKIT=0), or with a buildx container driver`,
+          );
+        },
+      }),
+    ),
+  ];
+}
+
+async function build(
+  request: ApiRequest,
+  builder: Builder,
+  builds: Map<string, AbortController>,
+  afterBuild: () => void,
+): Promise<ApiReply> {
+  const wanted = parseBuildRequest(request, builder.images, builder.settings.experimental);
+  const prepared = await prepareBuild(wanted, request.body, builder, request.signal);
+  const id = request.query.get('buildid') ?? '';
+  const cancel = new AbortController();
+  if (id !== '') builds.set(id, cancel);
+  const wantsAux = apiVersionAtLeast(request.apiVersion, '1.30');
+  return reply.stream(200, 'application/json', async (out, gone) => {
+    const quiet: ProgressMessage[] = [];
+    const lines = new LineWriter(out);
+    const send = (message: ProgressMessage) => {
+      if (message.aux !== undefined && !wantsAux) return;
+      if (wanted.quiet) quiet.push(message);
+      else lines.send(message);
+    };
+    try {
+      const signal = AbortSignal.any([gone, cancel.signal]);
+      const imageId = await prepared.run(send, signal);
+      send({ stream: `Successfully built ${shortId(imageId)}\n` });
+      for (const tag of wanted.tags)
+        send({ stream: `Successfully tagged ${await builder.images.tag(imageId, tag)}\n` });
+      if (wanted.quiet) lines.send({ stream: `${imageId}\n` });
+    } catch (error) {
+      for (const message of quiet) lines.send(message);
+      const message = cancel.signal.aborted ? 'Build cancelled' : errorMessage(error);
+      const code = error instanceof StepFailed ? { code: error.code } : {};
+      lines.send({ errorDetail: { ...code, message }, error: message });
+    } finally {
+      builds.delete(id);
+      await prepared.close();
+      afterBuild();
+    }
+  });
+}
+
+/** Writes messages while the client is there. They are small, and a slow client holds up nobody. */
+class LineWriter {
+  constructor(private readonly out: Writable) {}
+
+  send(message: ProgressMessage): void {
+    if (this.out.writable) this.out.write(progressLine(message));
+  }
+}

@@ -1,0 +1,145 @@
+import { connect as connectPlain, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { errorMessage, unavailable } from '../errors';
+import { describeTarget, type LogSink, type LogTarget } from './log-sink';
+
+/** How a broken connection is made anew. */
+export interface StreamSinkOptions {
+  /** Attempts for one message before it is given up; at least 1. */
+  readonly attempts: number;
+  /** Between two attempts. */
+  readonly retryDelayMs: number;
+  /** Opening connects, or fails. Else the first message does. */
+  readonly connectNow?: boolean;
+  /** What the other end sends, for protocols in which it answers. */
+  readonly onData?: (chunk: Buffer) => void;
+  /** The connection broke: nothing more comes over it. */
+  readonly onLost?: () => void;
+}
+
+const CONNECT_MS = 10_000;
+const CLOSE_MS = 2_000;
+
+/** Sends messages over tcp, tls or a unix stream socket, and connects again when the connection broke. */
+export class StreamSink implements LogSink {
+  private socket: Socket | undefined;
+  private connecting: Promise<Socket> | undefined;
+  private isClosed = false;
+  private readonly stop = new AbortController();
+
+  private constructor(
+    private readonly target: LogTarget,
+    private readonly options: StreamSinkOptions,
+  ) {}
+
+  /** @throws unavailable naming the target, when it is to be connected now and cannot */
+  static async open(target: LogTarget, options: StreamSinkOptions): Promise<StreamSink> {
+    const sink = new StreamSink(target, options);
+    if (options.connectNow) await sink.connected();
+    return sink;
+  }
+
+  send(message: Buffer): void | Promise<void> {
+    const { socket } = this;
+    if (socket === undefined || !socket.writable) return this.sendLater(message);
+    if (!socket.write(message)) return this.drained(socket);
+  }
+
+  /** Breaks the connection: the next message makes a new one. */
+  reset(): void {
+    this.socket?.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.stop.abort();
+    const { socket } = this;
+    if (socket === undefined || socket.destroyed) return;
+    const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve());
+      socket.end();
+    });
+    clearTimeout(timer);
+  }
+
+  private async sendLater(message: Buffer): Promise<void> {
+    const { attempts, retryDelayMs } = this.options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const socket = await this.connected();
+        if (!socket.write(message)) await this.drained(socket);
+        return;
+      } catch (error) {
+        if (attempt >= attempts || this.isClosed) throw error;
+        await pause(retryDelayMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private drained(socket: Socket): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off('drain', done);
+        socket.off('close', done);
+        resolve();
+      };
+      socket.on('drain', done);
+      socket.on('close', done);
+    });
+  }
+
+  private connected(): Promise<Socket> {
+    if (this.socket?.writable) return Promise.resolve(this.socket);
+    this.connecting ??= this.connect().finally(() => {
+      this.connecting = undefined;
+    });
+    return this.connecting;
+  }
+
+  private connect(): Promise<Socket> {
+    const { target } = this;
+    return new Promise((resolve, reject) => {
+      const socket = openSocket(target);
+      const fail = (error: unknown) => {
+        socket.destroy();
+        reject(unavailable(`${describeTarget(target)} cannot be reached: ${errorMessage(error)}`, error));
+      };
+      const timer = setTimeout(() => fail(new Error(`no answer within ${CONNECT_MS} ms`)), CONNECT_MS);
+      socket.once('error', fail);
+      socket.once(target.scheme === 'tls' ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer);
+        socket.off('error', fail);
+        // 'close' follows.
+        socket.on('error', () => undefined);
+        this.adopt(socket);
+        resolve(socket);
+      });
+      socket.once('close', () => clearTimeout(timer));
+    });
+  }
+
+  private adopt(socket: Socket): void {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => this.options.onData?.(chunk));
+    // A peer that only ends its side will not read on either.
+    socket.once('end', () => socket.end());
+    socket.once('close', () => {
+      if (this.socket === socket) this.socket = undefined;
+      this.options.onLost?.();
+    });
+  }
+}
+
+function openSocket(target: LogTarget): Socket {
+  switch (target.scheme) {
+    case 'tls':
+      return connectTls({ host: target.host, port: target.port, ...target.tls });
+    case 'unix':
+    case 'unixgram':
+      return connectPlain(target.path);
+    default:
+      return connectPlain(target.port, target.host);
+  }
+}
