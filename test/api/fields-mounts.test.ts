@@ -32,7 +32,9 @@ test('binds are writable, read-only, with or without what is mounted below', asy
     expect(await mount(true, { ReadOnlyForceRecursive: true })).toBe(`${refused}\n${refused}\nnew`);
     expect(await mount(true, { ReadOnlyNonRecursive: true })).toBe(`${refused}\nnew`);
     expect(await mount(false, { NonRecursive: true })).toBe('new');
-    expect(await mount(true, { NonRecursive: true })).toBe(`${refused}\n${refused}\nnew`);
+    // crun mounts what is below in any case.
+    if (process.env.GANTRY_TEST_RUNTIME !== 'crun')
+      expect(await mount(true, { NonRecursive: true })).toBe(`${refused}\n${refused}\nnew`);
     // Clients before 1.44 know read-only mounts that end at the next mount.
     const older = await api().post('/v1.43/containers/create', {
       Image: 'busybox',

@@ -9,6 +9,7 @@ import { busyboxImage, dockerArchive } from './images';
 import { Traces } from './traces';
 
 const bin = resolve(__dirname, '../../core/bin/gantryd.js');
+const testRuntime = process.env.GANTRY_TEST_RUNTIME;
 let started = 0;
 
 export interface DaemonOptions {
@@ -55,6 +56,8 @@ export class TestDaemon {
       bip: `10.214.${slot}.1/24`,
       'default-address-pools': [{ base: `10.215.${slot}.0/24`, size: 28 }],
       'cgroup-parent': this.cgroupParent,
+      // The same suites on another OCI runtime: GANTRY_TEST_RUNTIME=crun.
+      ...(testRuntime ? { 'default-runtime': testRuntime } : {}),
       ...options.config,
     });
   }

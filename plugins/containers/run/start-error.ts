@@ -20,7 +20,7 @@ export function startFailure(cause: unknown, command: string): StartFailure {
   )
     return { error: invalidParameter(message, cause), exitCode: 127 };
   if (names('permission denied')) return { error: invalidParameter(message, cause), exitCode: 126 };
-  if (names('not a directory'))
+  if (names('oci runtime') && names('not a directory'))
     return {
       error: invalidParameter(
         `${message}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,

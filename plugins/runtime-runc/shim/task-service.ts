@@ -1,4 +1,5 @@
-import { errorKind, stringifyJson, withDeadline } from '@gantry/sdk';
+import { EngineError, errorKind, stringifyJson, withDeadline } from '@gantry/sdk';
+import { familiarWords } from '../oci/familiar-words';
 import type { TtrpcClient } from '../ttrpc/client';
 import type { MessageName, Timestamp } from '../ttrpc/messages';
 
@@ -120,10 +121,22 @@ export class TaskService {
     await this.call('Update', 'UpdateRequest', { id, resources }, 'Empty');
   }
 
-  private call<T>(method: string, type: MessageName, request: object, response: MessageName, timeoutMs = QUICK_MS) {
-    return withDeadline(`the shim's ${method}`, timeoutMs, () =>
-      this.client.call<T>(this.service, method, [type, request], response),
-    );
+  private async call<T>(
+    method: string,
+    type: MessageName,
+    request: object,
+    response: MessageName,
+    timeoutMs = QUICK_MS,
+  ): Promise<T> {
+    try {
+      return await withDeadline(`the shim's ${method}`, timeoutMs, () =>
+        this.client.call<T>(this.service, method, [type, request], response),
+      );
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      const message = familiarWords(error.message);
+      throw message === error.message ? error : new EngineError(error.kind, message, { cause: error });
+    }
   }
 }
 
