@@ -23,8 +23,7 @@ export function asClientMeant(request: CreateRequest, version: ApiVersion, cgrou
     if (host.IpcMode === '') host.IpcMode = 'shareable';
   }
   if (!since('1.41') && host.CgroupnsMode === '' && cgroupVersion === 1) host.CgroupnsMode = 'host';
-  if (since('1.42')) delete host.KernelMemory;
-  else delete host.ConsoleSize;
+  if (!since('1.42')) delete host.ConsoleSize;
   if (!since('1.43')) delete host.Annotations;
   if (!since('1.44')) {
     if (config.Healthcheck) config.Healthcheck = { ...config.Healthcheck, StartInterval: undefined };
