@@ -42,8 +42,7 @@ export async function startEngine(
   engine.images.setUsers({
     containersUsing: (imageId) =>
       engine.index
-        .all()
-        .filter(({ record }) => record.imageId === imageId || record.mounts.some((mount) => mount.imageId === imageId))
+        .usersOf(imageId)
         .map(({ id, state }) => ({ id, running: ['running', 'paused', 'restarting'].includes(state.status) })),
   });
   onStop(() => stopContainersForShutdown(engine));

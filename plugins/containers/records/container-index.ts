@@ -6,6 +6,8 @@ export class ContainerIndex {
   private readonly byId = new Map<string, Container>();
   /** Name → id; also names reserved by creations under way. */
   private readonly byName = new Map<string, string>();
+  /** Image id → the containers made from it or mounting it. */
+  private readonly byImage = new Map<string, Set<Container>>();
 
   /** Newest first. */
   all(): Container[] {
@@ -14,6 +16,11 @@ export class ContainerIndex {
 
   get size(): number {
     return this.byId.size;
+  }
+
+  /** Containers made from an image or mounting it. */
+  usersOf(imageId: string): Container[] {
+    return [...(this.byImage.get(imageId) ?? [])];
   }
 
   find(reference: string): Container | undefined {
@@ -58,15 +65,30 @@ export class ContainerIndex {
   add(container: Container): void {
     this.byId.set(container.id, container);
     this.byName.set(container.record.name, container.id);
+    for (const imageId of imagesOf(container)) {
+      const users = this.byImage.get(imageId);
+      if (users === undefined) this.byImage.set(imageId, new Set([container]));
+      else users.add(container);
+    }
   }
 
   remove(container: Container): void {
     this.byId.delete(container.id);
     this.releaseName(container.record.name, container.id);
+    for (const imageId of imagesOf(container)) {
+      const users = this.byImage.get(imageId);
+      users?.delete(container);
+      if (users?.size === 0) this.byImage.delete(imageId);
+    }
   }
 
   private named(reference: string): Container | undefined {
     const id = this.byName.get(reference.startsWith('/') ? reference.slice(1) : reference);
     return id === undefined ? undefined : this.byId.get(id);
   }
+}
+
+/** Neither changes while a container exists. */
+function imagesOf({ record }: Container): string[] {
+  return [record.imageId, ...record.mounts.map(({ imageId }) => imageId)].filter((id) => id !== undefined);
 }
