@@ -20,6 +20,7 @@ import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { RemotePlugins } from './kernel/remote/remote-plugins';
 import { allWatchers } from './kernel/watched-instance';
 import type { DaemonLog } from './log/create-logger';
+import { loggedCalls } from './log/logged-calls';
 import { EngineMetrics } from './metrics/engine-metrics';
 import { MetricsServer } from './metrics/metrics-server';
 import { Daemon } from './process/daemon';
@@ -81,7 +82,11 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
   provide(tokens.drivers, (from) => {
     const drivers = new DriverRegistry(
       from.resolve(tokens.remote),
-      allWatchers([from.resolve(tokens.metrics)?.watchCall, from.resolve(tokens.traces)?.watchCall]),
+      allWatchers([
+        from.resolve(tokens.metrics)?.watchCall,
+        from.resolve(tokens.traces)?.watchCall,
+        loggedCalls(from.resolve(tokens.log)),
+      ]),
     );
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);

@@ -160,7 +160,13 @@ export class ApiServer {
   private attach(server: http.Server): void {
     server.on('connection', (socket: Socket) => {
       this.connections.add(socket);
-      socket.once('close', () => this.connections.delete(socket));
+      const from = socket.remoteAddress && `${socket.remoteAddress}:${socket.remotePort}`;
+      this.log.debug('connection opened', { listener: this.nameOf(server), from });
+      socket.once('close', () => {
+        this.connections.delete(socket);
+        const { bytesRead, bytesWritten } = socket;
+        this.log.debug('connection closed', { listener: this.nameOf(server), from, bytesRead, bytesWritten });
+      });
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       // Node closes without a word to the client, so at least the log has the reason.

@@ -15,6 +15,7 @@ export function allWatchers(watchers: readonly (CallWatcher | undefined)[]): Cal
   if (present.length < 2) return present[0];
   return (plugin, method) => {
     const calls = present.map((watch) => watch(plugin, method)).filter((call) => call !== undefined);
+    if (calls.length < 2) return calls[0];
     return {
       run: <T>(work: () => T): T =>
         calls.reduce<() => T>((inner, call) => () => (call.run === undefined ? inner() : call.run(inner)), work)(),

@@ -52,7 +52,7 @@ export const processKeys = {
     schema: string({ oneOf: ['text', 'json'] }),
     fallback: 'text',
     flag: flagOf.string('log-format'),
-    reload: 'restart',
+    reload: 'live',
     example: 'json',
     about: 'Format of the log lines: text or json',
   }),

@@ -205,6 +205,7 @@ export class PluginHost {
 
   private async startOne(plugin: PlannedPlugin, giveUp: AbortSignal): Promise<Running> {
     const { definition, name } = plugin;
+    this.deps.log.debug('plugin loaded', { plugin: name, version: definition.version, engine: definition.engine });
     const controller = new AbortController();
     const undo = new CleanupStack();
     const handlers: Reconfigure[] = [];
@@ -230,6 +231,7 @@ export class PluginHost {
       const startMs = performance.now() - startedAt;
       const started = { plugin, context, controller, undo, handlers, startMs, readyMs: 0 };
       this.running.push(started);
+      this.deps.log.debug('plugin started', { plugin: name, version: definition.version, ms: Math.round(startMs) });
       return started;
     } catch (error) {
       controller.abort(error);

@@ -4,7 +4,7 @@ import type { LogLevel } from '../../config/keys/process';
 import type { ConfigValues } from '../../config/known-keys';
 import { ConfigurationError, renderProblem } from '../../config/problem';
 import type { Configuration } from '../../config/read-configuration';
-import type { DaemonLog } from '../../log/create-logger';
+import type { DaemonLog, LogFormat } from '../../log/create-logger';
 import type { PreparedReload, ReloadParticipant } from './participant';
 import { reloadEvent } from './reload-event';
 import type { ReloadOutcome } from './reload-outcome';
@@ -71,6 +71,7 @@ export class Reloader {
   ): Pick<ReloadOutcome, 'applied' | 'needRestart'> {
     const { log, events } = this.deps;
     log.setLevel(effectiveLevel(after));
+    if (diff.live.includes('log-format')) log.setFormat(after['log-format'] as LogFormat);
     Object.assign(this.deps.settings, settings);
     this.current = after;
     for (const part of prepared)
