@@ -6,16 +6,8 @@ import {
   type SystemInfo,
   systemError,
 } from '@gantry/sdk';
-import { archiveRoutes } from './api/archive-routes';
-import { commitRoute } from './api/commit-route';
-import { containerRoutes } from './api/container-routes';
-import { execRoutes } from './api/exec-routes';
-import { networkRoutes } from './api/network-routes';
-import { observeRoutes } from './api/observe-routes';
-import { refusedRoutes } from './api/refused-routes';
+import { engineRoutes } from './api/engine-routes';
 import { requestSubject } from './api/request-subject';
-import { streamRoutes } from './api/stream-routes';
-import { waitRoute } from './api/wait-route';
 import { containerManager } from './container-manager';
 import { type Engine, type EngineNeeds, makeEngine } from './engine';
 import { systemInfo } from './info';
@@ -48,20 +40,7 @@ export async function startEngine(
   onStop(() => stopContainersForShutdown(engine));
   return {
     containers: containerManager(engine),
-    routes: {
-      routes: [
-        ...containerRoutes(engine),
-        ...streamRoutes(engine),
-        ...execRoutes(engine),
-        ...networkRoutes(engine),
-        ...archiveRoutes(engine),
-        ...observeRoutes(engine),
-        commitRoute(engine),
-        waitRoute(engine),
-        ...refusedRoutes(engine),
-      ],
-      subjectOf: (path, params) => requestSubject(engine, path, params),
-    },
+    routes: { routes: engineRoutes(engine) },
     info: systemInfo(engine),
     metrics: containerMetrics(engine),
   };

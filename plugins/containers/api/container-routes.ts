@@ -5,6 +5,7 @@ import {
   apiVersionAtLeast,
   errorMessage,
   invalidParameter,
+  notImplemented,
   notModified,
   reply,
 } from '@gantry/sdk';
@@ -94,7 +95,8 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
     },
     post('{id}/start', async (request) => {
       await assertNoBody(request);
-      if (request.query.get('checkpoint')) throw invalidParameter('checkpoint is only supported in experimental mode');
+      if (request.query.get('checkpoint'))
+        throw notImplemented('starting from a checkpoint is not supported: this daemon does not drive criu');
       // A start goes on when its client leaves: half a start helps nobody.
       await startAndTidy(id(request), engine);
       return done;

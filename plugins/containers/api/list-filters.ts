@@ -49,7 +49,7 @@ export async function selectContainers(options: ListOptions, engine: Engine): Pr
   for (const value of get('exited'))
     if (!/^-?\d+$/.test(value)) throw invalidParameter(`invalid filter 'exited=${value}'`);
   for (const value of get('is-task'))
-    if (!['true', 'false', '1', '0'].includes(value)) throw invalidParameter(`invalid filter 'is-task=${value}'`);
+    if (!['true', 'false', '1', '0'].includes(value)) throw invalidParameter(`invalid filter 'is-task=[${value}]'`);
 
   for (const reference of get('before')) {
     const border = engine.index.get(reference);

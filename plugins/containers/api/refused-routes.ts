@@ -9,7 +9,7 @@ export function refusedRoutes(engine: Engine): ApiRoute[] {
     handle: (request) => {
       const id = request.params.id;
       if (id !== undefined) engine.index.get(id);
-      throw notImplemented(`${feature} is not supported by this daemon`);
+      throw notImplemented(`${feature} is not supported: this daemon does not drive criu`);
     },
   });
   return [
