@@ -40,8 +40,29 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal;
 }
 
+/** A plugin accepts as fast as it can; its queue of connections may be full for a moment. */
+const queueWaitMs = 25;
+const queueAttempts = 20;
+
 /** One POST to a plugin: a full body, or none at all (P-CALL-4). Gives the answer as soon as its head is there. */
-export function openExchange(
+export async function openExchange(
+  endpoint: PluginEndpoint,
+  method: string,
+  body: Buffer | undefined,
+  options: ExchangeOptions,
+): Promise<IncomingMessage> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openOnce(endpoint, method, body, options);
+    } catch (error) {
+      const { code } = (error as NoAnswer).cause as NodeJS.ErrnoException;
+      if (code !== 'EAGAIN' || attempt === queueAttempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, queueWaitMs));
+    }
+  }
+}
+
+function openOnce(
   endpoint: PluginEndpoint,
   method: string,
   body: Buffer | undefined,

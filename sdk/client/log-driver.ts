@@ -9,7 +9,8 @@ import {
 } from '../wire';
 import { LogFifo } from './log-fifo';
 import { type LogPatience, RemoteLogWriter, startLogging } from './log-writer';
-import { type PluginClient, PluginRefusal } from './plugin-client';
+import type { PluginClient } from './plugin-client';
+import { PluginRefusal } from './read-answer';
 
 /** What a log driver behind a socket needs of the engine. */
 export interface RemoteLogDriverOptions {

@@ -3,6 +3,7 @@ import { conflict, systemError } from '../errors';
 import {
   decodeInterface,
   decodeJoinResult,
+  encodeDiscovery,
   encodeEndpointOptions,
   encodeInterface,
   encodeIpamData,
@@ -11,8 +12,10 @@ import {
   networkDriverMethods,
   objectField,
   stringField,
+  stringMapField,
 } from '../wire';
-import { type PluginClient, PluginRefusal } from './plugin-client';
+import type { PluginClient } from './plugin-client';
+import { PluginRefusal } from './read-answer';
 
 /** A network driver behind a socket. It is not told about networks of an earlier run: the protocol has no word for it. */
 export function connectNetworkDriver(client: PluginClient): NetworkDriver {
@@ -101,6 +104,21 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
     },
     async revokeExternalConnectivity(networkId, endpointId) {
       await callIfThere('revokeExternalConnectivity', { NetworkID: networkId, EndpointID: endpointId });
+    },
+    async allocateNetwork(networkId, options, ipv4, ipv6) {
+      const body = await call('allocateNetwork', {
+        NetworkID: networkId,
+        Options: options,
+        IPv4Data: encodeIpamData(ipv4),
+        IPv6Data: encodeIpamData(ipv6),
+      });
+      return stringMapField(body, 'Options');
+    },
+    async freeNetwork(networkId) {
+      await call('freeNetwork', { NetworkID: networkId });
+    },
+    async discover(change, node) {
+      await call(change === 'new' ? 'discoverNew' : 'discoverDelete', encodeDiscovery(node));
     },
   };
 }

@@ -1,23 +1,12 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { cancelled, EngineError, type ErrorKind, errorMessage, systemError, unavailable } from '../errors';
+import { cancelled, EngineError, errorMessage, systemError, unavailable } from '../errors';
 import { type Clock, systemClock, withDeadline } from '../lifecycle';
-import { activateMethod, decodeActivate, decodeError, decodeKind, type ErrorField, stringField } from '../wire';
+import { activateMethod, decodeActivate, type ErrorField } from '../wire';
 import { parsePluginAddress } from './address';
 import { exchange, NoAnswer, openExchange, type PluginAnswer, type PluginTls, readWholeAnswer } from './exchange';
+import { PluginRefusal, readAnswer } from './read-answer';
 import { defaultRetry, type RetrySchedule, withRetry } from './retry';
-
-/** The plugin itself said no, as opposed to: it could not be reached, or it answered junk. */
-export class PluginRefusal extends EngineError {
-  constructor(
-    kind: ErrorKind,
-    message: string,
-    /** HTTP status of the answer; 404 may mean that the plugin does not have the method (P-CALL-9). */
-    readonly status: number,
-  ) {
-    super(kind, message);
-  }
-}
 
 /** Which plugin, where, and how patient to be with it. */
 export interface PluginClientOptions {
@@ -57,6 +46,8 @@ export interface PluginCall {
   readonly repeatable: boolean;
   /** Field that carries an error in an answer with status 200; `Err` when absent. */
   readonly errorField?: ErrorField;
+  /** Of the answer only the status counts. */
+  readonly ignoresBody?: boolean;
   /** Put before the plugin's own error text, such as `remote: `. */
   readonly errorPrefix?: string;
   readonly retry?: RetrySchedule;
@@ -194,29 +185,4 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
     },
     close: () => agent.destroy(),
   };
-}
-
-function readAnswer(call: PluginCall, answer: PluginAnswer, where: string): unknown {
-  const text = answer.body.toString('utf8');
-  let body: unknown;
-  let parsed = true;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    parsed = false;
-  }
-  if (answer.status !== 200) {
-    // Success is exactly 200: 201 and 204 are failures (P-CALL-7).
-    const said = stringField(body, 'Err') || text.trim() || `answered with status ${answer.status}`;
-    throw new PluginRefusal(
-      decodeKind(body) ?? 'system',
-      `${call.errorPrefix ?? ''}${call.method}: ${said}`,
-      answer.status,
-    );
-  }
-  if (!parsed || typeof body !== 'object' || body === null)
-    throw systemError(`${where} answered with something that is not a JSON object`);
-  const error = decodeError(body, call.errorField, 'system', call.errorPrefix);
-  if (error !== undefined) throw new PluginRefusal(error.kind, error.message, 200);
-  return body;
 }

@@ -1,7 +1,8 @@
 import type { VolumeDriver } from '../contracts/volume-driver';
 import { notFound, systemError } from '../errors';
 import { arrayField, decodeScope, decodeVolume, field, stringField, volumeDriverMethods } from '../wire';
-import { type PluginClient, PluginRefusal } from './plugin-client';
+import type { PluginClient } from './plugin-client';
+import { PluginRefusal } from './read-answer';
 
 /** What is special about a remote volume driver. */
 export interface RemoteVolumeDriverOptions {

@@ -1,6 +1,6 @@
 import { errorMessage } from '../errors';
 import { withDeadline } from '../lifecycle';
-import { type CaseResult, type ConformanceCase, type ConformanceSuite, Skip } from './suite';
+import { breachBehind, type CaseResult, type ConformanceCase, type ConformanceSuite, Skip } from './suite';
 
 const caseTimeoutMs = 30_000;
 
@@ -12,6 +12,9 @@ export async function runCase<S>(one: ConformanceCase<S>, subject: S): Promise<C
     return { ...named, outcome: 'passed' };
   } catch (error) {
     if (error instanceof Skip) return { ...named, outcome: 'skipped', reason: error.message };
+    const breach = breachBehind(error);
+    if (breach !== undefined)
+      return { ...named, outcome: 'skipped', reason: `cannot be judged: ${breach.message} (${breach.rule})` };
     return { ...named, outcome: 'failed', reason: errorMessage(error), error };
   }
 }

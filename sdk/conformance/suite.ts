@@ -1,11 +1,13 @@
+import type { RuleId } from './rules';
+
 /** One expectation. `run` returns when it holds, throws when it does not, and throws `Skip` when it cannot be judged. */
 export interface ConformanceCase<S> {
   /** Stable, for reports: `volume.mount.twice`. */
   readonly id: string;
   /** A sentence. */
   readonly title: string;
-  /** The rule it stands for, such as `P-VOL-3`. */
-  readonly rule: string;
+  /** The rule it stands for; `protocolRules` explains it. */
+  readonly rule: RuleId;
   run(subject: S): Promise<void>;
 }
 
@@ -23,11 +25,32 @@ export function skip(reason: string): never {
   throw new Skip(reason);
 }
 
+/**
+ * The plugin broke a rule that holds for every call. One case of its own fails for it; those that it keeps from being
+ * judged are skipped.
+ */
+export class ProtocolBreach extends Error {
+  constructor(
+    readonly rule: RuleId,
+    readonly method: string,
+    what: string,
+  ) {
+    super(`${method} ${what}`);
+    this.name = 'ProtocolBreach';
+  }
+}
+
+/** The breach that is behind an error, if any. */
+export function breachBehind(error: unknown): ProtocolBreach | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof ProtocolBreach) return at;
+  return undefined;
+}
+
 /** The verdict on one case. `reason` is for people. */
 export type CaseResult = {
   readonly id: string;
   readonly title: string;
-  readonly rule: string;
+  readonly rule: RuleId;
 } & (
   | { readonly outcome: 'passed' }
   | { readonly outcome: 'skipped'; readonly reason: string }

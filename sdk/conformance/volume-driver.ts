@@ -2,12 +2,13 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PluginClient } from '../client';
 import type { VolumeDriver } from '../contracts/volume-driver';
-import { type ErrorKind, errorKind, errorMessage } from '../errors';
 import { CleanupStack } from '../lifecycle';
-import { field, stringField, volumeDriverMethods } from '../wire';
+import { volumeDriverMethods } from '../wire';
+import type { JudgedPlugin } from './judged-plugin';
+import { refuses } from './refusal';
 import { type ConformanceSuite, skip } from './suite';
+import { wireCases } from './wire-cases';
 
 /** A volume driver to judge, and what is known about it. */
 export interface VolumeDriverSubject {
@@ -23,7 +24,7 @@ export interface VolumeDriverSubject {
   /** Errors carry their kind; plain protocol answers do not. */
   readonly tellsKinds: boolean;
   /** When the driver is behind a socket: the way to it, for cases about the wire itself. */
-  readonly client?: PluginClient;
+  readonly client?: JudgedPlugin;
 }
 
 const hexId = () => randomBytes(32).toString('hex');
@@ -68,26 +69,32 @@ async function withVolumes(
   }
 }
 
-async function refuses(work: Promise<unknown>, what: string, kind: ErrorKind, subject: VolumeDriverSubject) {
-  let failure: unknown;
-  try {
-    await work;
-  } catch (error) {
-    failure = error;
-  }
-  ok(failure !== undefined, `${what} succeeded, expected an error`);
-  ok(errorMessage(failure).length > 0, `${what} failed without a message`);
-  if (subject.tellsKinds) equal(errorKind(failure), kind, `${what}: kind of the error "${errorMessage(failure)}"`);
-}
-
 async function lists(driver: VolumeDriver, name: string): Promise<boolean> {
   return (await driver.list()).some((volume) => volume.name === name);
 }
+
+const absent = { Name: 'conformance_absent' };
+const mountOfAbsent = { ...absent, ID: '0'.repeat(64) };
+const wire = wireCases({
+  prefix: 'volume',
+  kind: 'VolumeDriver',
+  methods: [
+    [volumeDriverMethods.create.method, { ...absent, Opts: {} }],
+    [volumeDriverMethods.remove.method, absent],
+    [volumeDriverMethods.mount.method, mountOfAbsent],
+    [volumeDriverMethods.unmount.method, mountOfAbsent],
+    [volumeDriverMethods.path.method, absent],
+    [volumeDriverMethods.get.method, absent],
+    [volumeDriverMethods.list.method, {}],
+  ],
+  emptyBodies: [],
+});
 
 /** What every volume driver must do, in process and behind a socket. Makes and removes volumes of its own only. */
 export const volumeDriverSuite: ConformanceSuite<VolumeDriverSubject> = {
   kind: 'volume',
   cases: [
+    ...wire.first,
     {
       id: 'volume.capabilities',
       title: 'the scope is local or global',
@@ -293,15 +300,6 @@ export const volumeDriverSuite: ConformanceSuite<VolumeDriverSubject> = {
         }),
     },
     {
-      id: 'volume.wire.activate',
-      title: 'the handshake names VolumeDriver',
-      rule: 'P-ACT-2',
-      async run({ client }) {
-        if (client === undefined) skip('in process there is no handshake');
-        ok((await client.activate()).implements.includes('VolumeDriver'));
-      },
-    },
-    {
       id: 'volume.wire.null-options',
       title: 'options may be null',
       rule: 'P-VOL-1',
@@ -319,33 +317,6 @@ export const volumeDriverSuite: ConformanceSuite<VolumeDriverSubject> = {
       },
     },
     {
-      id: 'volume.wire.error-form',
-      title: 'an error is told as a text in Err',
-      rule: 'P-CALL-8',
-      async run({ client }) {
-        if (client === undefined) skip('in process errors are thrown');
-        const refusal = await client
-          .call({ ...volumeDriverMethods.get, body: { Name: freshName() } })
-          .then((body) => body, errorMessage);
-        // Null instead of an error also says that there is none.
-        if (typeof refusal === 'string') ok(refusal.length > 0);
-        else equal(stringField(field(refusal, 'Volume'), 'Name'), '', 'an absent volume was answered with a name');
-      },
-    },
-    {
-      id: 'volume.wire.unknown-method',
-      title: 'an unknown method is answered with an error',
-      rule: 'P-CALL-9',
-      async run({ client }) {
-        if (client === undefined) skip('in process there are no unknown methods');
-        const answer = await client
-          .call({ method: 'VolumeDriver.NoSuchMethod', body: {}, timeoutMs: 10_000, repeatable: true })
-          .then(() => 'success', errorKind);
-        ok(answer !== 'success', 'an unknown method succeeded');
-        ok(answer !== 'unavailable' && answer !== 'deadline', 'an unknown method was not answered');
-      },
-    },
-    {
       id: 'volume.trace',
       title: 'the cases above left no volume behind',
       rule: 'P-VOL-2',
@@ -357,5 +328,6 @@ export const volumeDriverSuite: ConformanceSuite<VolumeDriverSubject> = {
         );
       },
     },
+    ...wire.last,
   ],
 };

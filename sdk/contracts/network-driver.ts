@@ -90,6 +90,19 @@ export interface NetworkDriver {
     ipv6: readonly IpamData[],
   ): Promise<void>;
   deleteNetwork(networkId: string): Promise<void>;
+  /**
+   * Cluster managers ask it of `global` drivers. The answer is part of the options that the workers' `createNetwork`
+   * gets (P-NET-4). Not there: the driver has nothing to allocate.
+   */
+  allocateNetwork?(
+    networkId: string,
+    options: Readonly<Record<string, string>>,
+    ipv4: readonly IpamData[],
+    ipv6: readonly IpamData[],
+  ): Promise<Readonly<Record<string, string>>>;
+  freeNetwork?(networkId: string): Promise<void>;
+  /** A node of the cluster came or went (P-NET-11). */
+  discover?(change: 'new' | 'delete', node: DiscoveredNode): Promise<void>;
   /** Fields of the answer are set only where the request left them empty (P-NET-6). */
   createEndpoint(
     networkId: string,
@@ -112,6 +125,14 @@ export interface NetworkDriver {
    * state and drop what belongs to nobody. Called once before any other call.
    */
   restore?(networks: readonly RestoredNetwork[]): Promise<void>;
+}
+
+/** A node of the cluster, as drivers learn about it. */
+export interface DiscoveredNode {
+  readonly address: string;
+  readonly bindAddress: string;
+  /** It is this node. */
+  readonly self: boolean;
 }
 
 /** A network of an earlier run, with the endpoints of containers that still run. */

@@ -16,6 +16,8 @@ export interface ServedKind {
   readonly streams?: Readonly<Record<string, StreamHandler>>;
   /** `Err` when absent. */
   readonly errorField?: ErrorField;
+  /** Status of an answer that tells an error; 200 when absent. */
+  readonly errorStatus?: number;
 }
 
 /** A method that answers with an empty object. */

@@ -1,5 +1,6 @@
 import type { NetworkDriver } from '../contracts/network-driver';
 import {
+  decodeDiscovery,
   decodeEndpointOptions,
   decodeInterface,
   decodeIpamData,
@@ -9,6 +10,7 @@ import {
   field,
   networkDriverMethods,
   stringField,
+  stringMapField,
 } from '../wire';
 import { type MethodHandler, type ServedKind, silently } from './method-table';
 
@@ -66,5 +68,30 @@ export function networkDriverKind(driver: NetworkDriver): ServedKind {
     methods[networkDriverMethods.revokeExternalConnectivity.method] = silently(async (body) =>
       driver.revokeExternalConnectivity?.(network(body), endpoint(body)),
     );
+  Object.assign(methods, clusterMethods(driver));
   return { kind: 'NetworkDriver', methods };
+}
+
+/** What only drivers in a cluster have: allocation on managers, news of nodes. */
+function clusterMethods(driver: NetworkDriver): Record<string, MethodHandler> {
+  const methods: Record<string, MethodHandler> = {};
+  if (driver.allocateNetwork !== undefined)
+    methods[networkDriverMethods.allocateNetwork.method] = async (body) => ({
+      Options: await driver.allocateNetwork!(
+        stringField(body, 'NetworkID'),
+        stringMapField(body, 'Options'),
+        decodeIpamData(body, 'IPv4Data'),
+        decodeIpamData(body, 'IPv6Data'),
+      ),
+    });
+  if (driver.freeNetwork !== undefined)
+    methods[networkDriverMethods.freeNetwork.method] = silently(async (body) =>
+      driver.freeNetwork!(stringField(body, 'NetworkID')),
+    );
+  if (driver.discover !== undefined)
+    for (const change of ['new', 'delete'] as const)
+      methods[networkDriverMethods[change === 'new' ? 'discoverNew' : 'discoverDelete'].method] = silently(
+        async (body) => driver.discover!(change, decodeDiscovery(body)),
+      );
+  return methods;
 }

@@ -4,16 +4,20 @@ import { parsePluginAddress } from '../client/address';
 import type { AuthorizationPlugin } from '../contracts/authz';
 import type { IpamDriver } from '../contracts/ipam-driver';
 import type { LogDriver } from '../contracts/log-driver';
+import type { MetricsCollector } from '../contracts/metrics-collector';
 import type { NetworkDriver } from '../contracts/network-driver';
+import type { SecretProvider } from '../contracts/secret-provider';
 import type { VolumeDriver } from '../contracts/volume-driver';
-import { invalidParameter } from '../errors';
+import { invalidParameter, notImplemented } from '../errors';
 import type { Disposable } from '../lifecycle';
 import { activateMethod, type ErrorField, encodeError, pluginMediaType } from '../wire';
 import { authorizationKind } from './authorization';
 import { ipamDriverKind } from './ipam-driver';
 import { logDriverKind } from './log-driver';
 import type { MethodHandler, ServedKind, StreamHandler } from './method-table';
+import { metricsCollectorKind } from './metrics-collector';
 import { networkDriverKind } from './network-driver';
+import { secretProviderKind } from './secret-provider';
 import { clearSocketPath, listenOnSocket } from './socket-file';
 import { sendStream } from './stream-answer';
 import { volumeDriverKind } from './volume-driver';
@@ -27,6 +31,8 @@ export interface ServeOptions {
     readonly ipam?: IpamDriver;
     readonly log?: LogDriver;
     readonly authorization?: AuthorizationPlugin;
+    readonly metrics?: MetricsCollector;
+    readonly secret?: SecretProvider;
   };
   /** Absolute path of the socket to make; `/run/docker/plugins/NAME.sock` is where an engine looks for NAME. */
   readonly socketPath?: string;
@@ -55,13 +61,15 @@ export interface ServedPlugin extends Disposable {
  * @throws invalid-parameter  neither or both of `socketPath` and `address`, or no driver
  */
 export async function serve(options: ServeOptions): Promise<ServedPlugin> {
-  const { volume, network, ipam, log, authorization } = options.drivers;
+  const { volume, network, ipam, log, authorization, metrics, secret } = options.drivers;
   const kinds: ServedKind[] = [];
   if (volume !== undefined) kinds.push(volumeDriverKind(volume));
   if (network !== undefined) kinds.push(networkDriverKind(network));
   if (ipam !== undefined) kinds.push(ipamDriverKind(ipam));
   if (log !== undefined) kinds.push(logDriverKind(log, (method, error) => options.onError?.(method, error)));
   if (authorization !== undefined) kinds.push(authorizationKind(authorization));
+  if (metrics !== undefined) kinds.push(metricsCollectorKind(metrics));
+  if (secret !== undefined) kinds.push(secretProviderKind(secret));
   if (kinds.length === 0) throw invalidParameter('serve: no driver given');
   if ((options.socketPath === undefined) === (options.address === undefined))
     throw invalidParameter('serve: give either socketPath or address');
@@ -70,12 +78,13 @@ export async function serve(options: ServeOptions): Promise<ServedPlugin> {
     throw invalidParameter('serve: https is not offered; put a proxy in front');
 
   const methods = new Map<string, ServedMethod>();
-  for (const { methods: own, streams = {}, errorField = 'Err' } of kinds) {
-    for (const [name, handle] of Object.entries(own)) methods.set(name, { handle, errorField });
-    for (const [name, stream] of Object.entries(streams)) methods.set(name, { stream, errorField });
+  for (const { methods: own, streams = {}, errorField = 'Err', errorStatus = 200 } of kinds) {
+    for (const [name, handle] of Object.entries(own)) methods.set(name, { handle, errorField, errorStatus });
+    // Where data is expected an error inside a 200 answer would be taken for it.
+    for (const [name, stream] of Object.entries(streams)) methods.set(name, { stream, errorField, errorStatus: 500 });
   }
   const activate = async () => ({ Implements: kinds.flatMap((kind) => [kind.kind, ...(kind.alsoImplements ?? [])]) });
-  methods.set(activateMethod, { handle: activate, errorField: 'Err' });
+  methods.set(activateMethod, { handle: activate, errorField: 'Err', errorStatus: 200 });
   const server = createServer((request, response) => {
     void answer(request, response, methods, options);
   });
@@ -112,6 +121,7 @@ export async function serve(options: ServeOptions): Promise<ServedPlugin> {
 
 type ServedMethod = ({ readonly handle: MethodHandler } | { readonly stream: StreamHandler }) & {
   readonly errorField: ErrorField;
+  readonly errorStatus: number;
 };
 
 async function answer(
@@ -129,7 +139,7 @@ async function answer(
   try {
     if (request.method !== 'POST' || served === undefined) {
       request.resume();
-      return send(response, 404, { Err: `${method}: this plugin does not have this method` });
+      return send(response, 404, encodeError(notImplemented(`${method}: this plugin does not have this method`)));
     }
     const body = await readBody(request, options.maxRequestBytes ?? 16 * 1024 * 1024);
     if ('stream' in served) await sendStream(response, served.stream(body, gone.signal), gone.signal);
@@ -137,9 +147,8 @@ async function answer(
   } catch (error) {
     options.onError?.(method, error);
     if (response.headersSent) return void response.destroy();
-    // An error inside a 200 answer is what every engine shows unchanged (P-CALL-8), where it is not taken for data.
-    const status = served !== undefined && 'stream' in served ? 500 : 200;
-    send(response, status, encodeError(error, served?.errorField));
+    // An error inside a 200 answer is what every engine shows unchanged (P-CALL-8).
+    send(response, served?.errorStatus ?? 200, encodeError(error, served?.errorField));
   }
 }
 

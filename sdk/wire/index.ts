@@ -6,5 +6,7 @@ export * from './ipam-driver';
 export * from './log-driver';
 export * from './log-entry';
 export * from './media-type';
+export * from './metrics-collector';
 export * from './network-driver';
+export * from './secret-provider';
 export * from './volume-driver';

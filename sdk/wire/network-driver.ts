@@ -1,4 +1,5 @@
 import type {
+  DiscoveredNode,
   DriverNetworkOptions,
   EndpointInterface,
   EndpointOptions,
@@ -17,6 +18,8 @@ const call = (name: string, repeatable: boolean) => ({
 /** How each method behaves on the wire. @see volumeDriverMethods */
 export const networkDriverMethods = {
   capabilities: call('GetCapabilities', true),
+  allocateNetwork: call('AllocateNetwork', false),
+  freeNetwork: call('FreeNetwork', false),
   gwAllocCheck: call('GwAllocCheck', true),
   createNetwork: call('CreateNetwork', false),
   deleteNetwork: call('DeleteNetwork', false),
@@ -27,7 +30,12 @@ export const networkDriverMethods = {
   leave: call('Leave', false),
   programExternalConnectivity: call('ProgramExternalConnectivity', false),
   revokeExternalConnectivity: call('RevokeExternalConnectivity', false),
+  discoverNew: call('DiscoverNew', true),
+  discoverDelete: call('DiscoverDelete', true),
 } as const;
+
+/** `DiscoveryType` of a node, the only one that is told (P-NET-11). */
+export const nodeDiscovery = 1;
 
 /** Keys of the option maps (P-NET-3, P-NET-9). */
 export const networkOptionKeys = {
@@ -130,6 +138,24 @@ export function decodeEndpointOptions(value: unknown): EndpointOptions {
         },
       ];
     }),
+  };
+}
+
+/** A node that came or went. */
+export function encodeDiscovery(node: DiscoveredNode): object {
+  return {
+    DiscoveryType: nodeDiscovery,
+    DiscoveryData: { Address: node.address, BindAddress: node.bindAddress, Self: node.self },
+  };
+}
+
+/** The other way round. */
+export function decodeDiscovery(body: unknown): DiscoveredNode {
+  const data = field(body, 'DiscoveryData');
+  return {
+    address: stringField(data, 'Address'),
+    bindAddress: stringField(data, 'BindAddress'),
+    self: field(data, 'Self') === true,
   };
 }
 

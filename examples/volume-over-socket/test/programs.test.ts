@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { connectPlugin, connectVolumeDriver, type PluginClient } from '@gantry/sdk/client';
-import { declareTests, volumeDriverSuite } from '@gantry/sdk/conformance';
+import { connectVolumeDriver } from '@gantry/sdk/client';
+import { connectJudgedPlugin, declareTests, type JudgedPlugin, volumeDriverSuite } from '@gantry/sdk/conformance';
 import { serve } from '@gantry/sdk/serve';
 import { openShelfVolumes } from '../shelf-volumes';
 
@@ -12,11 +12,11 @@ const known = { refusedOptions: { colour: 'red' }, reachable: true, keepsData: t
 
 let folder: string;
 let socketPath: string;
-let client: PluginClient;
+let client: JudgedPlugin;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gantry-shelf-'));
   socketPath = join(folder, 'shelf.sock');
-  client = connectPlugin({ name: 'shelf', address: socketPath });
+  client = connectJudgedPlugin({ name: 'shelf', address: socketPath });
 });
 afterAll(async () => {
   client.close();

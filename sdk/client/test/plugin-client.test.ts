@@ -171,3 +171,11 @@ test('errors keep their kind between our server and our client', async () => {
 test.each(['plugin.sock', 'unix://plugin.sock', 'npipe:////x', 'tcp://'])('the address %s is refused', (address) => {
   expect(() => connectPlugin({ name: 'x', address })).toThrow(`plugin address "${address}"`);
 });
+
+test('a plugin whose queue of connections is full for a moment is asked again', async () => {
+  await plugin({ text: '{}' });
+  const real = client();
+  const crowd = Array.from({ length: 700 }, () => real.call(call));
+  expect(await Promise.all(crowd)).toHaveLength(700);
+  real.close();
+});

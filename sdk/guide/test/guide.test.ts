@@ -33,7 +33,8 @@ test('the server of the guide passes the conformance command as written', async 
   try {
     await once(server.stdout, 'data');
     const command = [
-      join(root, 'sdk/bin/gantry-conformance.js'),
+      join(root, 'sdk/bin/gantry-plugin.js'),
+      'test',
       'volume',
       '--socket',
       socket,

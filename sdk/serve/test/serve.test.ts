@@ -2,7 +2,7 @@ import { link, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { referenceVolumeDriver, runCommandLine } from '../../conformance';
+import { referenceVolumeDriver } from '../../conformance';
 import { serve } from '..';
 
 let folder: string;
@@ -33,30 +33,4 @@ test('a live socket and a file that is no socket are refused, a stale socket is 
   await link(join(folder, 'other.sock'), socketPath);
   await new Promise((done) => dead.close(done));
   await (await serve({ drivers, socketPath })).close();
-});
-
-test('the conformance command judges a served plugin and prints a line for each case', async () => {
-  const served = await serve({ drivers, socketPath });
-  let printed = '';
-  const code = await runCommandLine(
-    ['volume', '--socket', socketPath, '--unreachable', '--refused', 'colour=red'],
-    (text) => {
-      printed += text;
-    },
-  );
-  await served.close();
-  expect(printed).toMatch(/\d+ passed, 0 failed, 2 skipped/);
-  expect(printed).toContain('skipped  volume.data.kept');
-  expect(code).toBe(0);
-});
-
-test('the conformance command says what is missing and what it cannot reach', async () => {
-  let printed = '';
-  const print = (text: string) => {
-    printed += text;
-  };
-  expect(await runCommandLine(['volume'], print)).toBe(2);
-  expect(printed).toContain('--socket is missing');
-  expect(await runCommandLine(['volume', '--socket', socketPath], print)).toBe(2);
-  expect(printed).toContain('cannot be reached');
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-require('../dist/conformance/command-line.js')
+require('../dist/command/index.js')
   .runCommandLine(process.argv.slice(2))
   .then((code) => {
     process.exitCode = code;
