@@ -107,5 +107,6 @@ export const one = (id: string, rule: Case['rule'], title: string, run: Case['ru
 export const withThem =
   (work: (tools: Tools, subject: NetworkDriverSubject) => Promise<void>) => (subject: NetworkDriverSubject) =>
     withNetworks(subject, (tools) => work(tools, subject));
+/** The way to a plugin behind a socket; in process there is none. */
 export const onTheWire = (subject: NetworkDriverSubject): JudgedPlugin =>
   subject.client ?? skip('in process there is no wire');
