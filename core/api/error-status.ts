@@ -9,6 +9,7 @@ export const httpStatus = {
   conflict: 409,
   'not-modified': 304,
   'not-implemented': 501,
+  'rate-limited': 429,
   unavailable: 503,
   cancelled: 500,
   deadline: 504,

@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'conflict'
   | 'not-modified'
   | 'not-implemented'
+  | 'rate-limited'
   | 'unavailable'
   | 'cancelled'
   | 'deadline'
@@ -17,13 +18,17 @@ export type ErrorKind =
 
 /** An expected failure. The message is for people: it names the thing, the reason and the next step. */
 export class EngineError extends Error {
+  /** When to ask again, for `rate-limited` and `unavailable`; clients are told as `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+
   constructor(
     readonly kind: ErrorKind,
     message: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; retryAfterSeconds?: number },
   ) {
     super(message, options);
     this.name = 'EngineError';
+    if (options?.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 

@@ -22,6 +22,7 @@ const kinds: Readonly<Record<ErrorKind, true>> = {
   conflict: true,
   'not-modified': true,
   'not-implemented': true,
+  'rate-limited': true,
   unavailable: true,
   cancelled: true,
   deadline: true,

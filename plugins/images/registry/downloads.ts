@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { cancelled, EngineError, errorMessage, systemError } from '@gantry/sdk';
+import { cancelled, EngineError, errorKind, errorMessage, systemError } from '@gantry/sdk';
 import { RegistryError } from './registry-error';
 import { Semaphore } from './semaphore';
 
@@ -36,6 +36,8 @@ interface Transfer {
 
 const keepPartialMs = 24 * 3600 * 1000;
 const writeBatchBytes = 1 << 20;
+/** A registry that wants to be left alone for longer ends the pull: its user is told when to come back. */
+const longestWaitS = 60;
 
 /**
  * Blobs on their way in. Two who want one blob share one transfer; what a broken or cancelled transfer has
@@ -146,9 +148,12 @@ export class Downloads {
           if (!isWorthRetrying(error)) throw error;
           // Only attempts that brought nothing count: a slow line that breaks now and then still ends.
           failures = (await this.partialSize(blob.digest)) > before ? 1 : failures + 1;
-          if (failures >= this.maximumAttempts)
+          const wished = error instanceof RegistryError ? error.retryAfterSeconds : undefined;
+          if (failures >= this.maximumAttempts || (wished ?? 0) > longestWaitS) {
+            if (errorKind(error) === 'rate-limited') throw error;
             throw systemError(`cannot download ${blob.digest}: ${errorMessage(error)}`, error);
-          const seconds = 2 ** (failures - 1);
+          }
+          const seconds = wished ?? 2 ** (failures - 1);
           tell((listener) => listener.retrying?.(seconds));
           await sleep(seconds * 1000, signal);
         }
@@ -243,7 +248,7 @@ class WrongContent extends EngineError {
 
 function isWorthRetrying(error: unknown): boolean {
   if (error instanceof WrongContent) return false;
-  if (error instanceof RegistryError) return error.status >= 500;
+  if (error instanceof RegistryError) return error.status >= 500 || error.status === 429;
   return (error as NodeJS.ErrnoException).code !== 'ENOSPC';
 }
 

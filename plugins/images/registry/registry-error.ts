@@ -8,13 +8,24 @@ export class RegistryError extends EngineError {
     /** `MANIFEST_UNKNOWN`; empty when the answer had none. */
     readonly code: string,
     message: string,
+    retryAfterSeconds?: number,
   ) {
-    super(kindOf(status), message);
+    super(kindOf(status), message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
   }
 }
 
-/** @param body of the answer; may be anything */
-export function registryError(status: number, method: string, url: URL, body: Buffer): RegistryError {
+/**
+ * @param body        of the answer; may be anything
+ * @param retryAfter  the header of this name
+ */
+export function registryError(
+  status: number,
+  method: string,
+  url: URL,
+  body: Buffer,
+  retryAfter?: string,
+): RegistryError {
+  const seconds = retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
@@ -25,18 +36,19 @@ export function registryError(status: number, method: string, url: URL, body: Bu
   if (isObject(first) && typeof first.code === 'string') {
     const words = first.code.toLowerCase().replaceAll('_', ' ');
     const message = typeof first.message === 'string' && first.message !== '' ? first.message : words;
-    return new RegistryError(status, first.code, `${words}: ${message}`);
+    return new RegistryError(status, first.code, `${words}: ${message}`, seconds);
   }
   if (status === 401) return new RegistryError(status, 'UNAUTHORIZED', 'unauthorized: authentication required');
   if (status === 429)
-    return new RegistryError(status, 'TOOMANYREQUESTS', `toomanyrequests: ${url.host} limits requests`);
+    return new RegistryError(status, 'TOOMANYREQUESTS', `toomanyrequests: ${url.host} limits requests`, seconds);
   const text = `received unexpected HTTP status: ${status} (${method} "${url}")`;
-  return new RegistryError(status, '', text);
+  return new RegistryError(status, '', text, seconds);
 }
 
 function kindOf(status: number): ErrorKind {
   if (status === 404) return 'not-found';
   if (status === 401) return 'unauthorized';
   if (status === 403) return 'forbidden';
+  if (status === 429) return 'rate-limited';
   return 'system';
 }

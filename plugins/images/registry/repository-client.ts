@@ -176,6 +176,21 @@ export class RepositoryClient {
     response.resume();
   }
 
+  /** What the registry's index lists for some words; its own objects. @throws RegistryError  it has no index */
+  async search(words: string, limit: number, signal: AbortSignal): Promise<readonly unknown[]> {
+    const url = new URL('/v1/search', this.base);
+    url.searchParams.set('q', words);
+    url.searchParams.set('n', String(limit));
+    const response = await this.call({ method: 'GET', url, accept: [200], signal });
+    let answer: { results?: unknown } | null;
+    try {
+      answer = JSON.parse((await readBody(response)).toString('utf8')) as typeof answer;
+    } catch (error) {
+      throw systemError(`${this.base.host} did not answer the search with JSON`, error);
+    }
+    return Array.isArray(answer?.results) ? answer.results : [];
+  }
+
   private async call(call: Call): Promise<IncomingMessage> {
     const scope = this.path === '' ? '' : `repository:${this.path}:${this.actions}`;
     for (let attempt = 0; ; attempt++) {
@@ -191,7 +206,7 @@ export class RepositoryClient {
       const challenge = response.headers['www-authenticate'];
       const body = await readBody(response, 1 << 20).catch(() => Buffer.alloc(0));
       if (response.statusCode !== 401 || attempt > 0 || challenge === undefined)
-        throw registryError(response.statusCode!, call.method, call.url, body);
+        throw registryError(response.statusCode!, call.method, call.url, body, response.headers['retry-after']);
       this.authorizer.forget(scope);
       await this.authorizer.answer(challenge, scope, call.signal);
     }

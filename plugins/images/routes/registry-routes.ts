@@ -1,10 +1,12 @@
-import { type ApiRequest, type ApiRoute, invalidParameter, notImplemented, reply } from '@gantry/sdk';
+import { type ApiRequest, type ApiRoute, invalidParameter, reply } from '@gantry/sdk';
 import { authenticate } from '../engine/authenticate';
 import { inspectDistribution } from '../engine/distribution';
+import { parseFilters } from '../engine/filters';
 import { importImage } from '../engine/import';
 import { pullImage } from '../engine/pull';
 import { pushImage } from '../engine/push';
 import { parseTagTarget } from '../engine/resolve';
+import { searchRegistry } from '../engine/search';
 import type { Stores } from '../engine/stores';
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
 import { credentialsOf, parseRegistryAuth } from '../registry/credentials';
@@ -60,8 +62,14 @@ export function registryRoutes(stores: Stores): readonly ApiRoute[] {
     {
       method: 'GET',
       path: '/images/search',
-      handle() {
-        throw notImplemented('image search is not supported: search on the registry’s web site');
+      async handle({ query, headers, signal }) {
+        const searchRequest = {
+          term: query.get('term') ?? '',
+          limit: parseLimit(query.get('limit')),
+          filters: parseFilters(query.get('filters'), ['is-automated', 'is-official', 'stars']),
+          credentials: parseRegistryAuth(headers['x-registry-auth']),
+        };
+        return reply.json(200, await searchRegistry(searchRequest, stores, signal));
       },
     },
   ];
@@ -92,6 +100,15 @@ function importFrom(request: ApiRequest, stores: Stores) {
   return progressReply(request, (progress, signal) =>
     importImage(importRequest, request.body, stores, progress, signal),
   );
+}
+
+const defaultLimit = 25;
+
+/** Absent and 0 mean the usual number. @throws invalid-parameter in the words of Go's strconv */
+function parseLimit(text: string | null): number {
+  if (text === null || text === '') return defaultLimit;
+  if (!/^[+-]?\d+$/.test(text)) throw invalidParameter(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text) || defaultLimit;
 }
 
 function refusePushPlatform(query: URLSearchParams): void {

@@ -64,6 +64,24 @@ test('a pull tells its progress as dockerd does, and a second one costs one HEAD
   expect(statuses(await pull('team/app', `tag=${digest}`)).at(-1)).toContain('Image is up to date');
 });
 
+test('a registry that limits requests is asked again when it says, and for long waits its user is told', async () => {
+  registry.put('app', 'v1', config, layers);
+  let refusals = 0;
+  const refuse = (wait: string) => {
+    registry.onBlob = (request, response) => {
+      if (!request.url!.endsWith(bigDigest) || refusals++ > 0) return false;
+      response.writeHead(429, { 'Retry-After': wait }).end();
+      return true;
+    };
+  };
+  refuse('1');
+  expect(statuses(await pull('app'), shortId(layers[1]!))).toContain('Retrying in 1 second');
+  await engine.call('DELETE', `/images/${registry.host}/app:v1`);
+  refusals = 0;
+  refuse('3600');
+  expect(failure(await pull('app'))).toMatch(/^toomanyrequests: /);
+});
+
 test('a broken connection is taken up where it broke', async () => {
   registry.put('app', 'v1', config, layers);
   let breaks = 0;
