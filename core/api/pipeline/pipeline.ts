@@ -154,15 +154,11 @@ export class Pipeline {
       return;
     }
     const body = status === 304 ? '' : `${JSON.stringify({ message: errorMessage(error) })}\n`;
-<<<<<<< HEAD
-    sendBody(response, status, { ...this.deps.common, 'Content-Type': 'application/json' }, body);
-    // What is left of the body would be waited for without end.
-    if (error instanceof StalledBody) setTimeout(() => wire.socket.destroy(), 1000).unref();
-=======
     const { retryAfterSeconds } = error as Partial<EngineError>;
     const headers: Record<string, string> = { ...this.deps.common, 'Content-Type': 'application/json' };
     if (retryAfterSeconds !== undefined) headers['Retry-After'] = String(retryAfterSeconds);
     sendBody(response, status, headers, body);
->>>>>>> c8cf7d4 (Image search; registries that limit requests answer 429 with Retry-After)
+    // What is left of the body would be waited for without end.
+    if (error instanceof StalledBody) setTimeout(() => wire.socket.destroy(), 1000).unref();
   }
 }
