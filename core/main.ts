@@ -6,7 +6,7 @@ import { readCommandLine } from './config/command-line';
 import { helpText } from './config/help-text';
 import { printConfiguration } from './config/print-configuration';
 import { ConfigurationError, renderProblem } from './config/problem';
-import { type Configuration, readConfiguration } from './config/read-configuration';
+import { type Configuration, keysWithoutEffect, readConfiguration } from './config/read-configuration';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { planConfigured } from './process/daemon';
 import { runDaemon } from './run-daemon';
@@ -65,6 +65,7 @@ async function validate(configuration: Configuration, print: boolean): Promise<n
   } catch (error) {
     return complain(error);
   }
+  for (const sentence of keysWithoutEffect(configuration)) process.stderr.write(`${sentence}\n`);
   process.stderr.write('configuration OK\n');
   return 0;
 }

@@ -4,7 +4,7 @@ import { composeDaemon, coreCapabilities, tokens } from './compose';
 import { toDaemonSettings } from './config/daemon-settings';
 import type { ConfigValues } from './config/known-keys';
 import { ConfigurationError, renderProblem } from './config/problem';
-import type { Configuration } from './config/read-configuration';
+import { type Configuration, keysWithoutEffect } from './config/read-configuration';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { createLog, type DaemonLog } from './log/create-logger';
 import { planConfigured } from './process/daemon';
@@ -40,6 +40,7 @@ export async function runDaemon(configuration: Configuration, readAgain: () => C
   try {
     if (process.getuid?.() !== 0) throw unavailable('the daemon needs to be started with root privileges');
     log.info('starting up', { version: daemonVersion.version, pid: process.pid });
+    for (const sentence of keysWithoutEffect(configuration)) log.warn(sentence);
     notifier.watch();
     notifier.working('Starting');
     await adjustOomScore(values['oom-score-adjust']);

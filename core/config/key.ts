@@ -29,6 +29,8 @@ export interface Key<T> {
   readonly reload: 'live' | 'restart';
   /** File and flags may both give it: they are merged instead of being a conflict. */
   readonly merges?: boolean;
+  /** The key is taken for compatibility and changes nothing: why, for a warning when somebody gives it. */
+  readonly noEffect?: string;
   /** A sensible value as daemon.json holds it, other than the fallback: shown to who gave a wrong one, and tested. */
   readonly example: unknown;
   readonly about: string;

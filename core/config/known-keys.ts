@@ -1,4 +1,5 @@
 import type { Key, ValuesOf } from './key';
+import { compatibilityKeys } from './keys/compatibility';
 import { containerKeys } from './keys/containers';
 import { imageKeys } from './keys/images';
 import { listenerKeys } from './keys/listeners';
@@ -16,6 +17,7 @@ export const keyGroups = {
   Logging: loggingKeys,
   Networking: networkingKeys,
   Images: imageKeys,
+  Compatibility: compatibilityKeys,
 } as const;
 
 const all = {
@@ -26,6 +28,7 @@ const all = {
   ...loggingKeys,
   ...networkingKeys,
   ...imageKeys,
+  ...compatibilityKeys,
 };
 
 /** Values of all keys, by their names in daemon.json. */

@@ -73,6 +73,14 @@ export function readConfiguration(line: CommandLine): Configuration {
   return configuration;
 }
 
+/** A sentence for each key that was given, is taken, and changes nothing. */
+export function keysWithoutEffect({ values, origins }: Pick<Configuration, 'values' | 'origins'>): string[] {
+  return Object.entries(knownKeys).flatMap(([name, { noEffect, fallback }]) => {
+    const isGiven = origins.has(name) && values[name as keyof ConfigValues] !== fallback;
+    return noEffect !== undefined && isGiven ? [`"${name}" has no effect: ${noEffect}`] : [];
+  });
+}
+
 /** An object without the members that have problems; anything else as it is. */
 function withoutMembers(value: unknown, pointer: string, problems: readonly ConfigProblem[]): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

@@ -22,7 +22,6 @@ const dockers = 'it concerns docker’s use of containerd; containers run under 
 const removed = 'dockerd has removed it; take it out';
 
 export const refusals: readonly Refusal[] = [
-  same('containerd', 'one', 'containers run under their own shims here, without a containerd daemon; take it out'),
   same('containerd-namespace', 'one', dockers),
   both('containerd-plugin-namespace', 'containerd-plugins-namespace', 'one', dockers),
   same('cri-containerd', 'switch', dockers),
@@ -44,9 +43,7 @@ export const refusals: readonly Refusal[] = [
   same('userns-remap', 'one', 'user namespaces are not supported'),
   same('selinux-enabled', 'switch', 'SELinux labels are not supported'),
   same('rootless', 'switch', 'the daemon needs root'),
-  same('raw-logs', 'switch', 'log lines are never coloured; take it out'),
-  keyOnly('builder', 'the builder is not part of this daemon'),
-  both('features', 'feature', 'one', 'no feature can be switched'),
+  keyOnly('builder', 'the build cache has no garbage collection to configure; "docker builder prune" clears it'),
   keyOnly('resolv-conf', 'the resolver configuration of the host is /etc/resolv.conf'),
   keyOnly('default-init', 'use "init-path"'),
   keyOnly('host-gateway-ip', 'use "host-gateway-ips", a list'),
@@ -64,7 +61,7 @@ export const refusals: readonly Refusal[] = [
 /** Switched off or empty: what is asked for is what happens anyway, so that common files of dockerd are taken. */
 export function asksForNothing(value: unknown): boolean {
   if (value === false || value === null || value === '') return true;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  return typeof value === 'object' && Object.values(value).every(asksForNothing);
 }
 
 export const refusedKey = (name: string): Refusal | undefined => refusals.find((entry) => entry.keys.includes(name));

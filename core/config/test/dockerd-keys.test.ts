@@ -61,8 +61,8 @@ test('nothing is both served and refused', () => {
 
 test('what is refused is taken when it asks for nothing', () => {
   const content = { rootless: false, 'userns-remap': '', 'storage-opts': [], features: {}, 'selinux-enabled': false };
-  expect(problemsOf(content, '--raw-logs=false', '--rootless=false')).toEqual([]);
-  expect(problemsOf({ rootless: true }, '--raw-logs')).toHaveLength(2);
+  expect(problemsOf(content, '--rootless=false')).toEqual([]);
+  expect(problemsOf({ rootless: true }, '--rootless')).toHaveLength(2);
 });
 
 test('the networking keys of dockerd 28 are read', () => {

@@ -9,6 +9,7 @@ import { readCommandLine } from '../command-line';
 import { toDaemonSettings } from '../daemon-settings';
 import { helpText } from '../help-text';
 import type { Key } from '../key';
+import { compatibilityKeys } from '../keys/compatibility';
 import { type ConfigValues, knownKeys } from '../known-keys';
 import { ConfigurationError, type Problem } from '../problem';
 import { type Configuration, readConfiguration } from '../read-configuration';
@@ -19,7 +20,15 @@ const rows = Object.entries(knownKeys).map(([name, spec]) => ({ name, spec }));
 const withFlag = rows.filter(({ spec }) => spec.flag !== undefined);
 
 /** Live keys whose holders are told by themselves, not by the settings of plugins. */
-const heldElsewhere = ['log-level', 'log-format', 'authorization-plugins', 'plugins', 'plugin-directories'];
+const heldElsewhere = [
+  'log-level',
+  'log-format',
+  'authorization-plugins',
+  'plugins',
+  'plugin-directories',
+  // Only one value of each is taken, or none has an effect.
+  ...Object.keys(compatibilityKeys),
+];
 
 let folder: string;
 let file: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readCommandLine } from '../command-line';
 import { diffConfig } from '../diff';
 import { ConfigurationError, renderProblem } from '../problem';
-import { readConfiguration } from '../read-configuration';
+import { keysWithoutEffect, readConfiguration } from '../read-configuration';
 
 let folder: string;
 let file: string;
@@ -48,7 +48,9 @@ test('the name of a flag used as a key is refused with the right key', () => {
 });
 
 test('a key of dockerd that is not served is refused with the reason', () => {
-  expect(problemsOf({ containerd: '/run/x.sock' })[0]).toMatch(/\(\/containerd\): "containerd" is not supported: .+/);
+  expect(problemsOf({ 'containerd-namespace': 'x' })[0]).toMatch(
+    /\(\/containerd-namespace\): "containerd-namespace" is not supported: .+/,
+  );
   expect(problemsOf({}, '--userns-remap', 'default')).toEqual([
     expect.stringMatching(/--userns-remap: not supported: .+/),
   ]);
@@ -171,4 +173,26 @@ test('a difference is told apart by what can change live', () => {
   const before = read({ debug: false, mtu: 1500 }).values;
   const after = read({ debug: true, mtu: 1400 }).values;
   expect(diffConfig(before, after)).toEqual({ live: ['debug'], needRestart: ['mtu'] });
+});
+
+test('features are taken where they are as asked for, and refused by name where not', () => {
+  expect(
+    read({ features: { buildkit: false, cdi: true } }, '--feature=containerd-snapshotter=false').values.features,
+  ).toEqual({
+    buildkit: false,
+    cdi: true,
+    'containerd-snapshotter': false,
+  });
+  expect(problemsOf({ features: { buildkit: true } })[0]).toMatch(
+    /\(\/features\/buildkit\): .*cannot be true: BuildKit/,
+  );
+  expect(problemsOf({}, '--feature', 'made-up')[0]).toContain('there is no such feature');
+  expect(problemsOf({}, '--feature', 'cdi=maybe')[0]).toContain('name=true');
+});
+
+test('what is taken for compatibility and changes nothing is told with the reason', () => {
+  expect(keysWithoutEffect(read({}, '--containerd=/run/containerd/containerd.sock'))).toEqual([
+    '"containerd" has no effect: containers run under their own shims here, without a containerd daemon',
+  ]);
+  expect(keysWithoutEffect(read({ containerd: '' }))).toEqual([]);
 });

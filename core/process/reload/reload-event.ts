@@ -19,7 +19,7 @@ export function reloadEvent(engineId: string, values: ConfigValues, defaultCgrou
         'default-ipc-mode': values['default-ipc-mode'],
         'default-runtime': values['default-runtime'],
         'default-shm-size': String(values['default-shm-size']),
-        features: 'map[]',
+        features: goMap(values.features),
         'insecure-registries': listed(values['insecure-registries']),
         labels: listed(values.labels),
         'live-restore': String(values['live-restore']),
@@ -33,3 +33,10 @@ export function reloadEvent(engineId: string, values: ConfigValues, defaultCgrou
     },
   };
 }
+
+/** As Go prints a map. */
+const goMap = (map: Readonly<Record<string, boolean>>): string =>
+  `map[${Object.keys(map)
+    .sort()
+    .map((name) => `${name}:${map[name]}`)
+    .join(' ')}]`;
