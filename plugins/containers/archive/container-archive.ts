@@ -15,6 +15,7 @@ import {
 } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
+import { tellVolumeMounted, tellVolumeUnmounted } from '../run/container-volumes';
 import { resolveContainerUser } from '../run/prepare-spec';
 import { isAlive } from '../run/state';
 import { pathInRoot } from '../spec/path-in-root';
@@ -148,14 +149,19 @@ async function openView(
         if (!isAlive(container.state)) await rootFilesystem.unmount();
       });
       const binds: { source: string; destination: string; readWrite: boolean }[] = [];
-      for (const { type, name, mountId, source, subpath, destination, readWrite } of container.record.mounts) {
+      for (const point of container.record.mounts) {
+        const { type, name, mountId, source, subpath, destination, readWrite } = point;
         if (type === 'tmpfs' || layersOnly) continue;
         let from = source;
         if (type === 'volume') {
           // The container's own use of the volume begins and ends with its runs: this one has another name.
           const useId = mountId.split('').reverse().join('');
           const base = await engine.volumes.mount(name, useId);
-          undo.push(() => engine.volumes.unmount(name, useId));
+          tellVolumeMounted(container, point, engine);
+          undo.push(async () => {
+            await engine.volumes.unmount(name, useId);
+            tellVolumeUnmounted(container, point, engine);
+          });
           from = subpath === '' ? base : await pathInRoot(base, subpath);
         }
         const info = await stat(from).catch(() => undefined);

@@ -22,11 +22,7 @@ export async function mountVolumes(
     const path = await engine.volumes.mount(point.name, point.mountId, signal);
     paths.set(point.mountId, path);
     if (path !== point.source) showSource(container, point, path);
-    publishVolumeEvent(engine, 'mount', container, point, {
-      destination: point.destination,
-      'read/write': String(point.readWrite),
-      propagation: point.propagation,
-    });
+    tellVolumeMounted(container, point, engine);
   }
   return paths;
 }
@@ -43,6 +39,18 @@ export async function unmountVolume(
   engine: Pick<Engine, 'volumes' | 'events'>,
 ): Promise<void> {
   await engine.volumes.unmount(point.name, point.mountId);
+  tellVolumeUnmounted(container, point, engine);
+}
+
+export function tellVolumeMounted(container: Container, point: MountPoint, engine: Pick<Engine, 'events'>): void {
+  publishVolumeEvent(engine, 'mount', container, point, {
+    destination: point.destination,
+    'read/write': String(point.readWrite),
+    propagation: point.propagation,
+  });
+}
+
+export function tellVolumeUnmounted(container: Container, point: MountPoint, engine: Pick<Engine, 'events'>): void {
   publishVolumeEvent(engine, 'unmount', container, point, {});
 }
 

@@ -3,7 +3,6 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { formatTimeNs, invalidParameter, systemError, wallClockNs } from '@gantry/sdk';
 import type { Reference } from '../reference/reference';
-import { familiarString } from '../reference/reference';
 import { HttpClient } from '../registry/http';
 import { hostPlatform, type Platform } from '../registry/platform';
 import { digestOfLayer } from '../store/layer-digest';
@@ -69,8 +68,7 @@ export async function importImage(
         if (request.tag !== undefined) await tagImage(added, request.tag, stores);
         return added;
       });
-      const name = request.tag === undefined ? image.id : familiarString(request.tag);
-      publishImageEvent(stores, 'import', image.id, name, image);
+      publishImageEvent(stores, 'import', image.id, image.id, image);
       progress.send({ status: image.id });
     } finally {
       if (top !== undefined) await stores.layers.release(top);

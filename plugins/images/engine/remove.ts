@@ -64,7 +64,8 @@ export async function deleteImage(
   }
   for (const reference of stores.references.of(image.id)) await untag(reference, image, records, stores);
   const removedLayers = await stores.images.remove(image.id);
-  publishImageEvent(stores, 'delete', image.id, image.id, image);
+  // It is gone, and its labels with it.
+  publishImageEvent(stores, 'delete', image.id, image.id, undefined);
   records.push({ Deleted: image.id }, ...removedLayers.map((chainId) => ({ Deleted: chainId })));
   const parent = image.parent === undefined ? undefined : stores.images.get(image.parent);
   if (options.prune && parent !== undefined)
