@@ -61,6 +61,26 @@ test('of keys that differ in case the last one counts, null changes nothing, and
   await daemon().api.delete('/containers/cases');
 });
 
+test('networks and volumes are read alike', async () => {
+  const send = async (path: string, body: string) => {
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await daemon().api.request('POST', path, { body, headers });
+    return [answer.status, answer.json().message ?? answer.json().Name ?? 'made'];
+  };
+  expect(await send('/networks/create', '{"name":"x","NAME":"lower","labels":{"a":null}}')).toEqual([201, 'made']);
+  expect((await daemon().api.get('/networks/lower')).json().Labels).toEqual({ a: '' });
+  expect(await send('/volumes/create', '{"Name":"upper","name":"last","driverOpts":null}')).toEqual([201, 'last']);
+  for (const [path, body, kind] of [
+    ['/networks/create', '{"Name":5}', 'number into Go struct field Name of type string'],
+    ['/networks/create', '{"IPAM":{"Config":{}}}', 'object into Go struct field IPAM.Config of type []struct'],
+    ['/volumes/create', '{"Labels":[]}', 'array into Go struct field Labels of type map[string]string'],
+    ['/volumes/create', '{"DriverOpts":{"a":1}}', 'number into Go struct field DriverOpts.a of type string'],
+  ] as const)
+    expect(await send(path, body)).toEqual([400, `invalid JSON: json: cannot unmarshal ${kind}`]);
+  await daemon().api.delete('/networks/lower');
+  await daemon().api.delete('/volumes/last');
+});
+
 test('nesting, odd bytes and odd numbers of members do no harm', async () => {
   const odd = [
     `{"Image":"busybox","X":${'['.repeat(9000)}${']'.repeat(9000)}}`,

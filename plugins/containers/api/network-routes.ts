@@ -1,6 +1,6 @@
 import { type ApiRoute, conflict, forbidden, invalidParameter, reply } from '@gantry/sdk';
+import { flag, nullable, struct, text } from '@gantry/sdk/decode';
 import { type EndpointSettings, endpointDocument } from '../config/container-config';
-import { flag, nullable, struct, text } from '../config/decode';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
 import { endpointRequest } from '../run/sandbox-request';

@@ -1,6 +1,6 @@
 import { type ApiRequest, invalidParameter } from '@gantry/sdk';
+import { flag, integer, listOf, nullable, struct, text, words } from '@gantry/sdk/decode';
 import { configDocument, hostConfigDocument, networkingConfigDocument } from '../config/container-config';
-import { flag, integer, listOf, nullable, struct, text, words } from '../config/decode';
 import type { CreateRequest } from '../create/create-container';
 import { asClientMeant } from '../create/older-clients';
 import type { ExecConfig } from '../exec/exec-instance';

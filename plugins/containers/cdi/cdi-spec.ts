@@ -1,6 +1,6 @@
 import { errorMessage, invalidParameter } from '@gantry/sdk';
+import { type Decoded, flag, integer, listOf, mapOf, nullable, optional, struct, text } from '@gantry/sdk/decode';
 import { parse as parseYaml } from 'yaml';
-import { type Decoded, flag, integer, listOf, mapOf, nullable, optional, struct, text } from '../config/decode';
 
 /* Files that say what a device needs in a container. @see Container Device Interface specification */
 

@@ -1,4 +1,15 @@
-import { type Decoded, flag, integer, listOf, mapOf, nullable, optional, struct, text, words } from './decode';
+import {
+  type Decoded,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  nullable,
+  optional,
+  struct,
+  text,
+  words,
+} from '@gantry/sdk/decode';
 
 /*
  * What a client asks of a container, as documents of the Engine API. They are kept in the API's own field names

@@ -9,8 +9,8 @@ import {
   systemError,
   withDeadline,
 } from '@gantry/sdk';
+import { mapOf } from '@gantry/sdk/decode';
 import { configDocument, endpointDocument, hostConfigDocument } from '../config/container-config';
-import { mapOf } from '../config/decode';
 import type { CreateRequest } from '../create/create-container';
 import type { Engine } from '../engine';
 import type { ContainerRecord, HookPatch } from '../records/container-record';

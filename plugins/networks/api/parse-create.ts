@@ -1,9 +1,26 @@
 import { forbidden, invalidParameter } from '@gantry/sdk';
+import { flag, mapOf, nullable, struct, text } from '@gantry/sdk/decode';
 import type { NetworkSpec } from '../networks/network-registry';
-import { parseIpam } from './parse-ipam';
+import { ipamDocument, parseIpam } from './parse-ipam';
 
 const ENABLE_IPV4 = 'com.docker.network.enable_ipv4';
 const ENABLE_IPV6 = 'com.docker.network.enable_ipv6';
+
+const createDocument = struct({
+  Name: text,
+  Driver: text,
+  Scope: text,
+  Internal: flag,
+  Attachable: flag,
+  Ingress: flag,
+  ConfigOnly: flag,
+  ConfigFrom: struct({ Network: text }),
+  EnableIPv4: nullable(flag),
+  EnableIPv6: nullable(flag),
+  Options: mapOf(text),
+  Labels: mapOf(text),
+  IPAM: nullable(ipamDocument),
+});
 
 /**
  * `NetworkCreateRequest` of the Engine API.
@@ -15,24 +32,25 @@ export function parseCreate(
   body: unknown,
   defaults: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
 ): { readonly spec: NetworkSpec; readonly warning: string } {
-  const input = record(body, 'request body');
-  const name = text(input, 'Name');
+  if (body === undefined) throw invalidParameter('invalid JSON: got EOF while reading request body');
+  const input = createDocument.decode(body, '');
+  const name = input.Name;
   if (name.trim() === '') throw invalidParameter('invalid name: name is empty');
-  const configOnly = flag(input, 'ConfigOnly') ?? false;
-  const configFrom = input.ConfigFrom == null ? '' : text(record(input.ConfigFrom, 'ConfigFrom'), 'Network');
-  const scope = text(input, 'Scope');
+  const configOnly = input.ConfigOnly;
+  const configFrom = input.ConfigFrom.Network;
+  const scope = input.Scope;
   if (scope !== '' && scope !== 'local')
     throw invalidParameter(`scope ${scope} needs swarm mode; only "local" is supported`);
-  if (flag(input, 'Ingress')) throw invalidParameter('an ingress network needs swarm mode');
-  const driver = text(input, 'Driver') || 'bridge';
+  if (input.Ingress) throw invalidParameter('an ingress network needs swarm mode');
+  const driver = input.Driver || 'bridge';
   if (driver === 'overlay')
     throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
-  const given = strings(input.Options, 'Options');
-  const options = configFrom === '' ? { ...defaults[driver], ...given } : given;
-  const enableIPv4 = family(input, 'EnableIPv4', options, ENABLE_IPV4) ?? true;
-  const enableIPv6 = family(input, 'EnableIPv6', options, ENABLE_IPV6) ?? false;
+  const given = input.Options;
+  const options = configFrom === '' ? { ...defaults[driver], ...given } : { ...given };
+  const enableIPv4 = family(input.EnableIPv4, options, ENABLE_IPV4) ?? true;
+  const enableIPv6 = family(input.EnableIPv6, options, ENABLE_IPV6) ?? false;
   const ipam = parseIpam(input.IPAM, enableIPv6);
   if (configOnly && configFrom !== '')
     throw invalidParameter('a configuration network cannot depend on another configuration network');
@@ -44,14 +62,14 @@ export function parseCreate(
     spec: {
       name,
       driver,
-      internal: flag(input, 'Internal') ?? false,
-      attachable: flag(input, 'Attachable') ?? false,
+      internal: input.Internal,
+      attachable: input.Attachable,
       configOnly,
       configFrom,
       enableIPv4,
       enableIPv6,
       options,
-      labels: strings(input.Labels, 'Labels'),
+      labels: input.Labels,
       ipam,
     },
     warning: unusedSubnets(ipam.config, enableIPv4, enableIPv6),
@@ -59,15 +77,9 @@ export function parseCreate(
 }
 
 /** The field goes before the option, which then must not be shown beside it. */
-function family(
-  input: Record<string, unknown>,
-  key: string,
-  options: Record<string, string>,
-  option: string,
-): boolean | undefined {
-  const value = flag(input, key);
+function family(value: boolean | null, options: Record<string, string>, option: string): boolean | undefined {
   const wish = options[option];
-  if (value !== undefined) {
+  if (value !== null) {
     delete options[option];
     return value;
   }
@@ -83,32 +95,4 @@ function unusedSubnets(config: NetworkSpec['ipam']['config'], enableIPv4: boolea
   return unused
     .map(({ subnet }) => `subnet ${subnet} is not used: IPv${subnet.includes(':') ? 6 : 4} is off for this network`)
     .join('; ');
-}
-
-export function record(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalidParameter(`invalid ${what}: expected an object`);
-  return value as Record<string, unknown>;
-}
-
-export function text(input: Record<string, unknown>, key: string): string {
-  const value = input[key];
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') throw invalidParameter(`invalid ${key}: expected a string`);
-  return value;
-}
-
-export function strings(value: unknown, what: string): Record<string, string> {
-  if (value === undefined || value === null) return {};
-  const entries = Object.entries(record(value, what));
-  for (const [key, one] of entries)
-    if (typeof one !== 'string') throw invalidParameter(`invalid ${what}: "${key}" must be a string`);
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-function flag(input: Record<string, unknown>, key: string): boolean | undefined {
-  const value = input[key];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'boolean') throw invalidParameter(`invalid ${key}: expected true or false`);
-  return value;
 }

@@ -1,28 +1,39 @@
 import { invalidParameter } from '@gantry/sdk';
+import { type Decoded, listOf, mapOf, nullable, struct, text } from '@gantry/sdk/decode';
 import { type Cidr, contains, formatCidr, isAddress, lastOf, parseAddress, parseCidr } from '../address/cidr';
 import type { NetworkSpec } from '../networks/network-registry';
 import type { IpamConfig } from '../records/network-record';
-import { record, strings, text } from './parse-create';
+
+/** `IPAM` as clients send it. */
+export const ipamDocument = struct({
+  Driver: text,
+  Options: mapOf(text),
+  Config: listOf(
+    struct({
+      Subnet: text,
+      IPRange: text,
+      Gateway: text,
+      AuxiliaryAddresses: nullable(mapOf(text)),
+      AuxAddress: nullable(mapOf(text)),
+    }),
+  ),
+});
 
 /** `IPAM` of a create request, checked. Every problem is reported at once, as dockerd does. @throws invalid-parameter */
-export function parseIpam(value: unknown, enableIPv6: boolean): NetworkSpec['ipam'] {
-  if (value === undefined || value === null) return { driver: 'default', options: {}, config: [] };
-  const input = record(value, 'IPAM');
-  const list = input.Config ?? [];
-  if (!Array.isArray(list)) throw invalidParameter('invalid IPAM Config: expected a list');
-  const config = list.map((entry): IpamConfig => {
-    const fields = record(entry, 'IPAM Config');
-    return {
-      subnet: text(fields, 'Subnet'),
-      ipRange: text(fields, 'IPRange'),
-      gateway: text(fields, 'Gateway'),
-      auxAddresses: strings(fields.AuxiliaryAddresses ?? fields.AuxAddress, 'AuxiliaryAddresses'),
-    };
-  });
+export function parseIpam(input: Decoded<typeof ipamDocument> | null, enableIPv6: boolean): NetworkSpec['ipam'] {
+  if (input === null) return { driver: 'default', options: {}, config: [] };
+  const config = input.Config.map(
+    ({ Subnet, IPRange, Gateway, AuxiliaryAddresses, AuxAddress }): IpamConfig => ({
+      subnet: Subnet,
+      ipRange: IPRange,
+      gateway: Gateway,
+      auxAddresses: AuxiliaryAddresses ?? AuxAddress ?? {},
+    }),
+  );
   const problems: string[] = [];
   for (const entry of config) problems.push(...problemsOf(entry, enableIPv6));
   if (problems.length > 0) throw invalidParameter(`invalid network config:\n${problems.join('\n')}`);
-  return { driver: text(input, 'Driver') || 'default', options: strings(input.Options, 'IPAM Options'), config };
+  return { driver: input.Driver || 'default', options: input.Options, config };
 }
 
 function problemsOf(entry: IpamConfig, enableIPv6: boolean): string[] {

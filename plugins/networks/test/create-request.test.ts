@@ -52,10 +52,10 @@ test.each([
   [{ Name: '' }, 'name is empty'],
   [{ Name: ' ' }, 'name is empty'],
   [{ Name: 'a', Driver: 'overlay' }, 'not a swarm manager'],
-  [{ Name: 5 }, 'invalid Name'],
+  [{ Name: 5 }, 'into Go struct field Name of type string'],
   [{ Name: 'a', Scope: 'swarm' }, 'swarm'],
   [{ Name: 'a', Ingress: true }, 'swarm'],
-  [{ Name: 'a', Options: { x: 1 } }, '"x" must be a string'],
+  [{ Name: 'a', Options: { x: 1 } }, 'cannot unmarshal number into Go struct field Options.x of type string'],
   [{ Name: 'a', ConfigOnly: true, ConfigFrom: { Network: 'b' } }, 'cannot depend on another'],
 ])('a bad request %j is refused as invalid', (body, message) => {
   expect(() => parseCreate(body)).toThrow(message);

@@ -1,4 +1,5 @@
-import { ExactNumber, invalidParameter, isInt64 } from '@gantry/sdk';
+import { invalidParameter } from '../errors';
+import { ExactNumber, isInt64 } from '../json';
 
 /**
  * Turns a JSON value of the client into a typed one. Absent and null give the type's zero value, as the Engine
