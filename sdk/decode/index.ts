@@ -11,6 +11,7 @@ export interface Decoder<T> {
   decode(value: unknown, at: string): T;
 }
 
+/** What a decoder gives: `Decoded<typeof document>`. */
 export type Decoded<D> = D extends Decoder<infer T> ? T : never;
 
 function scalar<T>(goType: string, zero: T, check: (value: unknown) => value is T): Decoder<T> {
@@ -24,8 +25,11 @@ function scalar<T>(goType: string, zero: T, check: (value: unknown) => value is 
   };
 }
 
+/** A string; empty when absent. */
 export const text = scalar('string', '', (value): value is string => typeof value === 'string');
+/** A boolean; false when absent. */
 export const flag = scalar('bool', false, (value): value is boolean => typeof value === 'boolean');
+/** A 64-bit integer; 0 when absent. One beyond 2^53 is an `ExactNumber`, which passes for a number. */
 export const integer = scalar('int64', 0, (value): value is number => isInt64(value));
 
 /** Null stays null: absent is not zero. */
@@ -44,6 +48,7 @@ export function optional<T>(inner: Decoder<T>): Decoder<T | undefined> {
   };
 }
 
+/** A list; empty when absent. */
 export function listOf<T>(item: Decoder<T>): Decoder<T[]> {
   const goType = `[]${item.goType}`;
   return {
@@ -56,6 +61,7 @@ export function listOf<T>(item: Decoder<T>): Decoder<T[]> {
   };
 }
 
+/** An object with keys of the client's choice, which are taken as they are; empty when absent. */
 export function mapOf<T>(item: Decoder<T>): Decoder<Record<string, T>> {
   const goType = `map[string]${item.goType}`;
   return {
