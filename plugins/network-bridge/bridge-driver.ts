@@ -96,7 +96,7 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
           await setUpNetwork(deps, made);
         } catch (error) {
           networks.delete(networkId);
-          await removeBridge(socket, parsed.bridgeName);
+          await removeBridge(socket, parsed.bridgeName, deps.owner);
           await firewall.deleteNetwork(networkId);
           throw error;
         }
@@ -108,7 +108,7 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
         const found = networks.get(networkId);
         if (found === undefined) return;
         if (found.endpoints.size > 0) throw forbidden(`network ${networkId} has active endpoints`);
-        await removeBridge(socket, found.options.bridgeName);
+        await removeBridge(socket, found.options.bridgeName, deps.owner);
         await firewall.deleteNetwork(networkId);
         networks.delete(networkId);
       });

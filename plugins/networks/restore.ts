@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DaemonSettings, errorMessage, type NetworkDriver, type RestoredNetwork } from '@gantry/sdk';
+import {
+  type BoundPort,
+  type DaemonSettings,
+  errorMessage,
+  type NetworkDriver,
+  type RestoredNetwork,
+} from '@gantry/sdk';
 import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
 import { interfaceAddresses } from './networks/host-routes';
 import { driverOptions, ipamData, type NetworkSpec } from './networks/network-registry';
@@ -9,6 +15,7 @@ import { defaultBridge, hostNetwork, noneNetwork } from './networks/predefined';
 import type { IpamConfig, NetworkRecord } from './records/network-record';
 import type { SandboxRecord } from './records/sandbox-record';
 import { endpointOptions } from './sandbox/attach-endpoint';
+import { recordOf } from './sandbox/live-sandbox';
 import type { SandboxDeps } from './sandbox/sandbox-deps';
 import type { Sandboxes } from './sandbox/sandboxes';
 
@@ -41,6 +48,7 @@ export async function restoreNetworks(
   await refreshDefaultBridge(deps, sandboxes);
   await restoreDrivers(deps, sandboxes);
   await makePredefined(deps);
+  await sandboxes.repair();
 }
 
 async function restoreDrivers(deps: SandboxDeps, sandboxes: Sandboxes): Promise<void> {
@@ -52,8 +60,29 @@ async function restoreDrivers(deps: SandboxDeps, sandboxes: Sandboxes): Promise<
     try {
       const driver: NetworkDriver = deps.drivers.get(name) ?? (await deps.drivers.resolve(name));
       await driver.restore?.(networks.map((network) => restoredNetwork(network, sandboxes)));
+      await refreshPorts(deps, sandboxes, driver, new Set(networks.map(({ id }) => id)));
     } catch (error) {
       deps.log.error('a network driver could not restore its networks', { driver: name, error: errorMessage(error) });
+    }
+  }
+}
+
+/** What is shown as published is what the driver could take back: somebody else may have a port by now. */
+async function refreshPorts(
+  deps: SandboxDeps,
+  sandboxes: Sandboxes,
+  driver: NetworkDriver,
+  networks: ReadonlySet<string>,
+): Promise<void> {
+  if (driver.restore === undefined) return;
+  for (const sandbox of sandboxes.list()) {
+    const published = sandbox.endpoints.filter(({ external, networkId }) => external && networks.has(networkId));
+    for (const endpoint of published) {
+      const info = await driver.endpointInfo(endpoint.networkId, endpoint.endpointId);
+      const boundPorts = info['com.docker.network.portmap'] as readonly BoundPort[] | undefined;
+      if (boundPorts === undefined || boundPorts.length === endpoint.boundPorts.length) continue;
+      sandbox.endpoints = sandbox.endpoints.map((one) => (one === endpoint ? { ...endpoint, boundPorts } : one));
+      await deps.store.save(sandbox.request.containerId, recordOf(sandbox));
     }
   }
 }

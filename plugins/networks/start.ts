@@ -9,11 +9,10 @@ import type {
   PluginContext,
   SystemInfo,
 } from '@gantry/sdk';
-import { parseCidr } from './address/cidr';
 import { networkRoutes } from './api/network-routes';
 import { requestSubject } from './api/request-subject';
 import { createDefaultIpam } from './ipam/default-ipam';
-import { builtInPools, uniqueLocalPool } from './ipam/default-pools';
+import { builtInPools, readPool, uniqueLocalPool } from './ipam/default-pools';
 import { createNullIpam } from './ipam/null-ipam';
 import { createNetworkManager } from './manager';
 import { networkInfo } from './network-info';
@@ -53,7 +52,7 @@ export async function startNetworks({
   log,
   onStop,
 }: Context): Promise<NetworksPlugin> {
-  const configured = settings.defaultAddressPools.map(({ base, size }) => ({ base: parseCidr(base).block, size }));
+  const configured = settings.defaultAddressPools.map(readPool);
   const sources = configured.length > 0 ? configured : [...builtInPools];
   if (!sources.some(({ base }) => base.version === 6)) sources.push(uniqueLocalPool(settings.engineId));
   const defaultIpam = createDefaultIpam(sources);

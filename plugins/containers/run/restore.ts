@@ -4,6 +4,7 @@ import { Container } from './container';
 import { handleExit, releaseRun, watchExit } from './exit-handler';
 import { startHealthMonitor } from './health-monitor';
 import { logInfo } from './log-info';
+import { reconcileNetworks } from './reconcile-networks';
 import { removeContainer, removeLocked } from './remove-container';
 import { startsWithDaemon } from './restart-policy';
 import { startContainer } from './start-container';
@@ -36,6 +37,9 @@ export async function restoreContainers(engine: Engine): Promise<void> {
   const alive = new Set(survivors.filter(({ status }) => status !== 'stopped').map(({ container }) => container.id));
   const held = new Set(survivors.map(({ container }) => container.id));
   await engine.networks.restore(alive);
+  await Promise.all(
+    survivors.filter(({ status }) => status !== 'stopped').map(({ container }) => reconcileNetworks(container, engine)),
+  );
   for (const { container } of survivors)
     for (const { type, name, mountId } of container.record.mounts)
       if (type === 'volume') engine.volumes.adoptMount(name, mountId);

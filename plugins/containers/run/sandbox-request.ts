@@ -35,7 +35,7 @@ export function sandboxRequest(container: Container): SandboxRequest | undefined
     dnsSearch: hostConfig.DnsSearch,
     dnsOptions: hostConfig.DnsOptions,
     extraHosts: hostConfig.ExtraHosts ?? [],
-    sysctls: {},
+    sysctls: hostConfig.Sysctls ?? {},
     filesDir: directory,
   };
 }

@@ -22,7 +22,7 @@ export interface BridgeDevice {
   readonly mtu: number;
   /** CIDR addresses of the gateway. */
   readonly addresses: readonly string[];
-  /** A restart may have changed the address of the default bridge: others than `addresses` are taken off. */
+  /** A restart may have changed the address of the default bridge: others than `addresses` are taken off, if it is ours. */
   readonly exclusive: boolean;
 }
 
@@ -46,14 +46,15 @@ export async function ensureBridge(socket: NetlinkSocket, device: BridgeDevice):
     device.addresses.some((address) => address.includes(':')),
   );
   const wanted = device.addresses.map(parsePrefix);
-  const surplus = device.exclusive
-    ? listAddresses(socket).filter(
-        (have) =>
-          have.index === index &&
-          !(have.address.length === 16 && have.address[0] === 0xfe && (have.address[1]! & 0xc0) === 0x80) &&
-          !wanted.some((want) => Buffer.compare(want.address, have.address) === 0),
-      )
-    : [];
+  const surplus =
+    device.exclusive && link.alias === device.owner
+      ? listAddresses(socket).filter(
+          (have) =>
+            have.index === index &&
+            !(have.address.length === 16 && have.address[0] === 0xfe && (have.address[1]! & 0xc0) === 0x80) &&
+            !wanted.some((want) => Buffer.compare(want.address, have.address) === 0),
+        )
+      : [];
   await socket.request([
     ...surplus.map((have) => deleteAddress(index, have.address, have.prefixLength)),
     ...wanted.map((want) => addAddress(index, want.address, want.prefixLength)),
@@ -62,8 +63,10 @@ export async function ensureBridge(socket: NetlinkSocket, device: BridgeDevice):
   return index;
 }
 
-export async function removeBridge(socket: NetlinkSocket, name: string): Promise<void> {
-  await socket.request([deleteLink(name)]);
+/** Removes a bridge that `ensureBridge` made; one that was there before stays. */
+export async function removeBridge(socket: NetlinkSocket, name: string, owner: string): Promise<void> {
+  const link = getLink(socket, name);
+  if (link?.alias === owner) await socket.request([deleteLink(link.index)]);
 }
 
 /** Removes bridges of `owner` that no network has a use for. */

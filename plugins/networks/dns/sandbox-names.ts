@@ -60,7 +60,7 @@ export class SandboxNames {
 
   private isNamed(endpoint: EndpointRecord): boolean {
     const network = this.networks.byId(endpoint.networkId);
-    return network !== undefined && hasResolver(network);
+    return network !== undefined && hasResolver(network) && !endpoint.automatic;
   }
 
   private viewOf(sandbox: LiveSandbox, named: readonly EndpointRecord[]): ResolverView {

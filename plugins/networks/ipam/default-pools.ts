@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Cidr, parseCidr } from '../address/cidr';
+import { invalidParameter } from '@gantry/sdk';
+import { addressBits, type Cidr, parseCidr } from '../address/cidr';
 
 export interface PoolSource {
   readonly base: Cidr;
@@ -14,6 +15,17 @@ export const builtInPools: readonly PoolSource[] = [
   ),
   { base: parseCidr('192.168.0.0/16').block, size: 20 },
 ];
+
+/** An entry of `default-address-pools`. @throws invalid-parameter */
+export function readPool({ base, size }: { readonly base: string; readonly size: number }): PoolSource {
+  const { block } = parseCidr(base);
+  const bits = addressBits(block.version);
+  if (size < block.prefixLength || size > bits)
+    throw invalidParameter(
+      `default-address-pools: pools of size /${size} cannot be cut from ${base}; the size must be between ${block.prefixLength} and ${bits}`,
+    );
+  return { base: block, size };
+}
 
 /** A unique local prefix (RFC 4193) that stays the same for a data root. */
 export function uniqueLocalPool(engineId: string): PoolSource {

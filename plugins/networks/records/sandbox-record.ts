@@ -18,6 +18,10 @@ export interface EndpointRecord {
   readonly sourceName?: string;
   readonly dnsNames: readonly string[];
   readonly disableGatewayService: boolean;
+  /** A static route of the driver leads everywhere. */
+  readonly defaultRoute?: boolean;
+  /** Not asked for: the way out of a sandbox whose networks have none. Nobody is shown it. */
+  readonly automatic?: boolean;
   readonly boundPorts: readonly BoundPort[];
   /** Whether ports are published through this endpoint. */
   readonly external: boolean;
@@ -58,7 +62,9 @@ export function sandboxState(record: SandboxRecord, networkName: (id: string) =>
     hostnamePath: `${filesDir}/hostname`,
     hostsPath: `${filesDir}/hosts`,
     resolvConfPath: `${filesDir}/resolv.conf`,
-    endpoints: record.endpoints.map((endpoint) => endpointState(endpoint, networkName(endpoint.networkId))),
+    endpoints: record.endpoints
+      .filter(({ automatic }) => !automatic)
+      .map((endpoint) => endpointState(endpoint, networkName(endpoint.networkId))),
     ports: record.endpoints.flatMap((endpoint) => endpoint.boundPorts),
   };
 }

@@ -79,7 +79,8 @@ async function join(
   const options = endpointOptions(sandbox, request);
   const macWish = request.macAddress ?? '';
   const ipam = await deps.ipam(network.ipam.driver);
-  const addresses = await reserveAddresses(ipam, network, request, macWish, undo);
+  const reachable = isIPv6Off(sandbox.request.sysctls) ? { ...network, enableIPv6: false } : network;
+  const addresses = await reserveAddresses(ipam, reachable, request, macWish, undo);
   const wanted = { address: addresses.ipv4, addressIPv6: addresses.ipv6, macAddress: macWish };
   // Registered before the call: a driver that fails halfway is asked to clean up as well.
   undo.push(() => driver.deleteEndpoint(network.id, endpointId));
@@ -119,9 +120,15 @@ async function join(
     sourceName: joined.interfaceName?.srcName,
     dnsNames: dnsNames(sandbox, network, request),
     disableGatewayService: joined.disableGatewayService ?? false,
+    defaultRoute: (joined.staticRoutes ?? []).some(({ destination }) => destination.endsWith('/0')),
     boundPorts: [],
     external: false,
   };
+}
+
+/** The container switches IPv6 off: it has no use for an address. */
+function isIPv6Off(sysctls: Readonly<Record<string, string>>): boolean {
+  return ['all', 'default'].some((scope) => sysctls[`net.ipv6.conf.${scope}.disable_ipv6`] === '1');
 }
 
 /** With the prefix length of its family's link-local block. */

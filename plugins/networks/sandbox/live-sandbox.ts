@@ -12,6 +12,8 @@ export interface LiveSandbox {
   /** Endpoints that are being made: they hold their networks against removal. */
   readonly pending: Map<string, string>;
   upstreams: readonly Upstream[];
+  /** What was last written into `hosts` and `resolv.conf`: what else is there is the container's own. */
+  readonly written: Map<string, string>;
 }
 
 export function recordOf({ sandboxId, key, request, endpoints }: LiveSandbox): SandboxRecord {

@@ -16,7 +16,10 @@ import type { SandboxDeps } from './sandbox-deps';
 
 const MODE = 0o644;
 
-/** Writes hostname, hosts and resolv.conf. They are bind-mounted into containers, so they are rewritten in place. */
+/**
+ * Writes hostname, hosts and resolv.conf. They are bind-mounted into containers, so they are rewritten in place; what
+ * the container has changed in them stays.
+ */
 export async function writeSandboxFiles(
   deps: SandboxDeps,
   sandbox: LiveSandbox,
@@ -29,7 +32,7 @@ export async function writeSandboxFiles(
     writeHosts(deps, sandbox, others),
     resolvConfOf(deps, sandbox).then((resolv) => {
       sandbox.upstreams = resolv.upstreams;
-      return write('resolv.conf', resolv.text);
+      return rewrite(sandbox, 'resolv.conf', resolv.text, (theirs) => theirs);
     }),
   ]);
 }
@@ -41,7 +44,45 @@ export async function writeHosts(
   others: readonly LiveSandbox[],
 ): Promise<void> {
   const content = await hostsOf(deps, sandbox, others);
-  await writeFile(join(sandbox.request.filesDir, 'hosts'), content, { mode: MODE });
+  await rewrite(sandbox, 'hosts', content, mergeLines);
+}
+
+/** After a restart of the daemon: what it must have written for the sandbox as it is. */
+export async function recallSandboxFiles(
+  deps: SandboxDeps,
+  sandbox: LiveSandbox,
+  others: readonly LiveSandbox[],
+): Promise<void> {
+  const resolv = await resolvConfOf(deps, sandbox);
+  sandbox.upstreams = resolv.upstreams;
+  sandbox.written.set('resolv.conf', resolv.text);
+  // A linked container that is not taken over yet has no entry here, and then its line counts as the container's own.
+  const hosts = await hostsOf(deps, sandbox, others).catch(() => undefined);
+  if (hosts !== undefined) sandbox.written.set('hosts', hosts);
+}
+
+/** @param merge what becomes of a file somebody else has changed */
+async function rewrite(
+  sandbox: LiveSandbox,
+  name: string,
+  content: string,
+  merge: (theirs: string, before: string, now: string) => string,
+): Promise<void> {
+  const path = join(sandbox.request.filesDir, name);
+  const before = sandbox.written.get(name);
+  sandbox.written.set(name, content);
+  const theirs = before === undefined ? undefined : await readIfThere(path);
+  const changed = before !== undefined && theirs !== undefined && theirs !== before;
+  await writeFile(path, changed ? merge(theirs, before, content) : content, { mode: MODE });
+}
+
+/** Their lines without those we wrote before and no longer want, and with those that are new. */
+export function mergeLines(theirs: string, before: string, now: string): string {
+  const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+  const [ours, wanted] = [new Set(lines(before)), new Set(lines(now))];
+  const kept = lines(theirs).filter((line) => !ours.has(line) || wanted.has(line));
+  const added = [...wanted].filter((line) => !ours.has(line) && !kept.includes(line));
+  return `${[...kept, ...added].join('\n')}\n`;
 }
 
 /** The resolver configuration for the networks a sandbox is on now. */
@@ -63,9 +104,9 @@ export async function resolvConfOf(deps: SandboxDeps, sandbox: LiveSandbox): Pro
 
 /** Whether the sandbox is on a network whose containers are found by name. */
 export function usesResolver(deps: SandboxDeps, sandbox: LiveSandbox): boolean {
-  return sandbox.endpoints.some(({ networkId }) => {
+  return sandbox.endpoints.some(({ networkId, automatic }) => {
     const network = deps.networks.byId(networkId);
-    return network !== undefined && hasResolver(network);
+    return network !== undefined && hasResolver(network) && !automatic;
   });
 }
 
@@ -78,9 +119,11 @@ async function hostsOf(deps: SandboxDeps, sandbox: LiveSandbox, others: readonly
     return network !== undefined && !hasResolver(network);
   });
   const names = ownNames(request.hostname, request.domainname);
-  const own: HostsEntry[] = sandbox.endpoints.flatMap(({ address, addressIPv6 }) =>
-    [address, addressIPv6].filter(Boolean).map((cidr) => ({ address: cidr.split('/')[0]!, names })),
-  );
+  const own: HostsEntry[] = sandbox.endpoints
+    .filter(({ automatic }) => !automatic)
+    .flatMap(({ address, addressIPv6 }) =>
+      [address, addressIPv6].filter(Boolean).map((cidr) => ({ address: cidr.split('/')[0]!, names })),
+    );
   return hostsFile([...extra, ...linked], own);
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@gantry/sdk';
 import type { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
+import { getLink } from '@gantry/sdk/linux/rtnetlink';
 import { SandboxNames } from '../dns/sandbox-names';
 import { newId } from '../networks/network-id';
 import type { SandboxRecord } from '../records/sandbox-record';
@@ -17,11 +18,12 @@ import { attachEndpoint, dnsNames } from './attach-endpoint';
 import { detachEndpoint } from './detach-endpoint';
 import { replayAddresses } from './endpoint-addresses';
 import { revokeExternal, updateExternal } from './external-connectivity';
+import { settleGatewayNetwork } from './gateway-network';
 import { createSandboxNamespace, openSandboxNetlink } from './interface-setup';
 import { isLinkedTo } from './legacy-links';
 import { type LiveSandbox, recordOf } from './live-sandbox';
 import type { SandboxDeps } from './sandbox-deps';
-import { resolvConfOf, writeHosts, writeSandboxFiles } from './sandbox-files';
+import { recallSandboxFiles, writeHosts, writeSandboxFiles } from './sandbox-files';
 
 /** The sandboxes of running containers. Work on one container's sandbox runs one after the other. */
 export class Sandboxes {
@@ -53,7 +55,15 @@ export class Sandboxes {
         await this.tails.get(request.containerId);
         const sandboxId = newId();
         const key = request.kind === 'host' ? undefined : join(this.deps.namespaceDir, sandboxId.slice(0, 12));
-        const sandbox: LiveSandbox = { sandboxId, key, request, endpoints: [], pending: new Map(), upstreams: [] };
+        const sandbox: LiveSandbox = {
+          sandboxId,
+          key,
+          request,
+          endpoints: [],
+          pending: new Map(),
+          upstreams: [],
+          written: new Map(),
+        };
         const undo = new CleanupStack();
         this.live.set(request.containerId, sandbox);
         undo.push(() => void this.live.delete(request.containerId));
@@ -150,6 +160,7 @@ export class Sandboxes {
       endpoints: [...endpoints],
       pending: new Map(),
       upstreams: [],
+      written: new Map(),
     };
     this.live.set(request.containerId, sandbox);
     for (const endpoint of endpoints) {
@@ -158,8 +169,33 @@ export class Sandboxes {
       const addresses = { ipv4: endpoint.address, ipv6: endpoint.addressIPv6 };
       await replayAddresses(await this.deps.ipam(network.ipam.driver), network, addresses);
     }
-    sandbox.upstreams = (await resolvConfOf(this.deps, sandbox)).upstreams;
+    await recallSandboxFiles(this.deps, sandbox, this.list());
     await this.names.update(sandbox);
+  }
+
+  /** After a restart: drops endpoints whose interface is gone, as when a disconnect was cut short by a crash. */
+  async repair(): Promise<void> {
+    for (const { request } of this.list())
+      await this.locks.run(request.containerId, async () => {
+        const sandbox = this.live.get(request.containerId);
+        if (sandbox?.key === undefined) return;
+        const socket = openSandboxNetlink(sandbox.key);
+        try {
+          const lost = sandbox.endpoints.filter(
+            ({ interfaceName }) => interfaceName !== '' && getLink(socket, interfaceName) === undefined,
+          );
+          if (lost.length === 0) return;
+          for (const endpoint of lost) await detachEndpoint(this.deps, sandbox, endpoint);
+          await this.settle(sandbox, socket, new CleanupStack());
+        } catch (error) {
+          this.deps.log.error('a sandbox could not be repaired', {
+            container: request.containerId,
+            error: errorMessage(error),
+          });
+        } finally {
+          socket.close();
+        }
+      });
   }
 
   private async build(sandbox: LiveSandbox, undo: CleanupStack, signal: AbortSignal): Promise<void> {
@@ -188,6 +224,7 @@ export class Sandboxes {
 
   /** Gateway, ports, files, names and record after the endpoints of a sandbox changed. */
   private async settle(sandbox: LiveSandbox, socket: NetlinkSocket | undefined, undo: CleanupStack): Promise<void> {
+    await settleGatewayNetwork(this.deps, sandbox, socket, undo);
     const files = writeSandboxFiles(this.deps, sandbox, this.list()).then(() => this.names.update(sandbox));
     files.catch(() => undefined); // Awaited below, also when the ports fail first.
     try {

@@ -99,13 +99,19 @@ export async function startEngine(
   root: string,
   running: readonly string[] = [],
   settings = testSettings(root),
+  more: { readonly drivers?: Record<string, NetworkDriver>; readonly ipamDrivers?: Record<string, IpamDriver> } = {},
 ): Promise<TestEngine> {
   const complaints: string[] = [];
   const note = (message: string, fields?: Record<string, unknown>) =>
     void complaints.push(`${message} ${JSON.stringify(fields ?? {})}`);
   const log: Logger = { debug: () => undefined, info: () => undefined, warn: note, error: note, child: () => log };
   const bridge = startBridge(settings, { mtu: 0, hostFirewallDecides: false }, log);
-  const drivers: Record<string, NetworkDriver> = { bridge, host: createHostDriver(), null: createNullDriver() };
+  const drivers: Record<string, NetworkDriver> = {
+    bridge,
+    host: createHostDriver(),
+    null: createNullDriver(),
+    ...more.drivers,
+  };
   const events: EngineEvent[] = [];
   const stops: (() => unknown)[] = [() => bridge.close()];
   for (const name of ['state', 'run']) mkdirSync(join(root, name), { recursive: true });
@@ -113,7 +119,7 @@ export async function startEngine(
     needs: {
       events: { publish: (event) => void events.push(event), subscribe: () => () => undefined },
       drivers: driverSet(drivers),
-      ipamDrivers: driverSet<IpamDriver>({}),
+      ipamDrivers: driverSet<IpamDriver>(more.ipamDrivers ?? {}),
     },
     settings,
     stateDir: join(root, 'state'),

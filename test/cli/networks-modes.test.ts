@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { daemonForSuite } from '../support/daemon';
+import { eventually } from '../support/eventually';
+import { fetchFromHost, PeerHost } from '../support/peer-host';
+
+const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });
+const docker = (...args: string[]) => daemon().cli.ok(...args);
+const nft = (...args: string[]) => execFileSync('nft', args, { encoding: 'utf8', stdio: 'pipe' });
+const server = ['busybox', 'sh', '-c', 'mkdir /w && hostname >/w/index.html && exec httpd -f -h /w'];
+
+let peer: PeerHost;
+let table: string;
+let usual: Record<string, unknown>;
+beforeAll(async () => {
+  peer = new PeerHost();
+  table = `gantry-${(await docker('info', '-f', '{{.ID}}')).slice(0, 8)}`;
+  usual = JSON.parse(readFileSync(daemon().configPath, 'utf8'));
+});
+afterAll(() => peer.remove());
+
+/** The same daemon with other settings. */
+async function restartWith(settings: Record<string, unknown>): Promise<void> {
+  await daemon().stop();
+  daemon().writeConfig({ ...usual, ...settings });
+  await daemon().start();
+}
+
+async function serve(name: string): Promise<{ readonly port: string; readonly ip: string }> {
+  await docker('run', '-d', '--name', name, '--hostname', name, '-p', '80', ...server);
+  const port = (await docker('port', name, '80')).split('\n')[0]!.split(':').at(-1)!;
+  const ip = await docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name);
+  await eventually('the server', async () => (await fetchFromHost(`http://${ip}/`)) === name);
+  return { port, ip };
+}
+
+test('direct routing reaches published ports where it is allowed, and marked packets everything', async () => {
+  const { ip } = await serve('closed');
+  peer.routeThroughHost(`${ip}/32`);
+  expect(await peer.fetch(`http://${ip}/`, 1)).toBeUndefined();
+  await docker('rm', '-f', 'closed');
+  await restartWith({ 'allow-direct-routing': true });
+  const open = await serve('open');
+  expect(open.ip).toBe(ip);
+  expect(await peer.fetch(`http://${ip}/`)).toBe('open');
+  await docker('rm', '-f', 'open');
+
+  await restartWith({ 'bridge-accept-fwmark': '0x7/0xf' });
+  await serve('marked');
+  expect(await peer.fetch(`http://${ip}/`, 1)).toBeUndefined();
+  const marks = `marks${process.pid}`;
+  nft('add', 'table', 'inet', marks);
+  nft('add', 'chain', 'inet', marks, 'c', '{ type filter hook prerouting priority mangle; }');
+  nft('add', 'rule', 'inet', marks, 'c', 'ip', 'saddr', peer.address, 'meta', 'mark', 'set', '0x17');
+  expect(await peer.fetch(`http://${ip}/`)).toBe('marked');
+  nft('delete', 'table', 'inet', marks);
+  await docker('rm', '-f', 'marked');
+});
+
+test('where the host’s own firewall decides, its input rules hold for published ports', async () => {
+  await restartWith({ plugins: { 'network-bridge': { config: { hostFirewallDecides: true } } } });
+  const { port } = await serve('relayed');
+  const url = `http://${peer.hostAddress}:${port}/`;
+  expect(await peer.fetch(url)).toBe('relayed');
+  expect(nft('list', 'map', 'inet', table, 'any4')).not.toContain('elements');
+  const own = `own${process.pid}`;
+  nft('add', 'table', 'inet', own);
+  nft('add', 'chain', 'inet', own, 'input', '{ type filter hook input priority filter; }');
+  nft('add', 'rule', 'inet', own, 'input', 'ip', 'saddr', peer.address, 'tcp', 'dport', port, 'drop');
+  expect(await peer.fetch(url, 1)).toBeUndefined();
+  nft('delete', 'table', 'inet', own);
+  await docker('rm', '-f', 'relayed');
+});
+
+test('without packet filter rules the daemon makes none, and published ports are relayed', async () => {
+  await restartWith({ iptables: false, ip6tables: false });
+  const { port } = await serve('bare');
+  expect(await peer.fetch(`http://${peer.hostAddress}:${port}/`)).toBe('bare');
+  expect(nft('list', 'tables')).not.toContain(table);
+  const sctp = await daemon().cli.run(['run', '--rm', '-p', '99/sctp', 'busybox', 'true']);
+  expect(sctp.stderr).toContain('cannot publish 99/sctp');
+  await docker('rm', '-f', 'bare');
+
+  await restartWith({ ip6tables: false, ipv6: true });
+  const left = () => nft('list', 'chain', 'inet', table, 'forward').includes('meta nfproto ipv6 accept');
+  await eventually('the table', left);
+  await restartWith({});
+});
+
+test('a published port adds an element and no rule', async () => {
+  const rules = () => nft('-a', 'list', 'table', 'inet', table).match(/# handle/g)!.length;
+  const before = rules();
+  await docker('run', '-d', '--name', 'many', '-p', '22000-22199:1000-1199', 'busybox', 'sleep', '600');
+  expect(rules()).toBe(before);
+  expect(nft('list', 'map', 'inet', table, 'any4')).toContain('. 22199 :');
+  await docker('rm', '-f', 'many');
+});
