@@ -48,6 +48,8 @@ export interface ImageCommit {
    * layer, only another configuration. A container that has written nothing adds no layer either.
    */
   readonly containerId?: string;
+  /** Instead of a container: the layer an image has at this place. It must stand there on the parent's layers. */
+  readonly layerOf?: { readonly imageId: string; readonly index: number };
   readonly config: ImageConfig;
   /** Dockerfile instructions applied to `config`, one each, such as `CMD ["sh"]`. */
   readonly changes?: readonly string[];
@@ -117,6 +119,8 @@ export interface ImageManager {
    * @throws conflict           the container does not stand on the parent
    */
   commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage>;
+  /** How an image came about, from the base upwards. @throws not-found */
+  history(imageId: string): Promise<readonly { readonly createdBy: string; readonly emptyLayer: boolean }[]>;
   /** Points `name` or `name:tag` at an image. @returns the familiar reference. @throws not-found, invalid-parameter */
   tag(imageId: string, reference: string): Promise<string>;
   /** @returns the familiar form of `name` or `name:tag`, with its tag. @throws invalid-parameter no image can be named so */

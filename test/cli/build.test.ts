@@ -1,6 +1,7 @@
 import { addedFiles, build, contextTar } from '../support/build';
 import { daemonForSuite, type TestDaemon } from '../support/daemon';
 import { ApiClient } from '../support/http-client';
+import { busyboxImage, dockerArchive } from '../support/images';
 import type { BuildCase } from './build-corpus/case';
 import { configurationCases } from './build-corpus/configuration';
 import { fileCases } from './build-corpus/files';
@@ -21,6 +22,11 @@ const inspect = async (image: string) =>
   (await api().get(`/images/${encodeURIComponent(image)}/json`)).json<Inspected>();
 
 beforeAll(async () => {
+  if (peer !== undefined)
+    await api().post('/images/load?quiet=1', undefined, {
+      body: dockerArchive(busyboxImage()),
+      headers: { 'Content-Type': 'application/x-tar' },
+    });
   for (const [tag, dockerfile] of Object.entries(shapeBases)) {
     const made = await build(api(), contextTar(dockerfile), { t: tag });
     expect(made.error).toBeUndefined();

@@ -65,10 +65,10 @@ async function copyOne(
   if (first === undefined) return;
   if (source.isDirectory) {
     const base = job.parents ? below(target, source.name) : target;
-    const isNew = writer.makeDirectory(base);
+    writer.makeDirectory(base);
     for (const { path, entry } of source.items) {
-      // A directory that was there keeps its owner and mode; only its content is added to.
-      if (path === '' && !isNew && !job.parents) continue;
+      // Only the content is copied: a directory that was there stays as it is, a new one is like any other.
+      if (path === '' && !job.parents) continue;
       const place = below(base, path);
       // A link to a directory in the image is as good as the directory.
       if (entry.type === 'directory' && path !== '' && writer.leadsToDirectory(place)) continue;

@@ -14,6 +14,8 @@ export type FileTask =
   | { readonly kind: 'resolve'; readonly root: string; readonly path: string }
   /** Which of these paths, and of those above them, are not there: what a mount will make. */
   | { readonly kind: 'missing'; readonly root: string; readonly paths: readonly string[] }
+  /** Makes one tree like another one. */
+  | { readonly kind: 'make-equal'; readonly root: string; readonly source: string }
   /** Removes what is empty of these, in their order. */
   | { readonly kind: 'remove-empty'; readonly root: string; readonly paths: readonly string[] };
 

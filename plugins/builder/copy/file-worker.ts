@@ -4,6 +4,7 @@ import { errorKind, errorMessage } from '@gantry/sdk';
 import { copyFiles, makeDirectory } from './copy-files';
 import { DirectoryTree } from './directory-tree';
 import type { FileTask, FileTaskResult, FromFileWorker, ToFileWorker } from './file-tasks';
+import { makeEqual } from './make-equal';
 import { selectFiles } from './select-files';
 import { missingPaths, removeEmpty, resolveInside, unpackTree } from './unpack-tree';
 
@@ -34,6 +35,8 @@ async function perform(task: FileTask): Promise<FileTaskResult> {
       return resolveInside(task.root, task.path);
     case 'missing':
       return missingPaths(task.root, task.paths);
+    case 'make-equal':
+      return makeEqual(task.root, task.source);
     case 'remove-empty':
       return removeEmpty(task.root, task.paths);
   }

@@ -56,6 +56,11 @@ export class FileWorkers {
     return this.run({ kind: 'missing', root, paths }) as Promise<readonly string[]>;
   }
 
+  /** Writes only what differs. */
+  makeEqual(root: string, source: string): Promise<void> {
+    return this.run({ kind: 'make-equal', root, source }) as Promise<void>;
+  }
+
   removeEmpty(root: string, paths: readonly string[]): Promise<void> {
     return this.run({ kind: 'remove-empty', root, paths }) as Promise<void>;
   }

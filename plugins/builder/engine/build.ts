@@ -19,6 +19,8 @@ export interface StepCommit {
   readonly key?: string;
   readonly containerId?: string;
   readonly consume?: boolean;
+  readonly layerOf?: { readonly imageId: string; readonly index: number };
+  readonly comment?: string;
   readonly signal: AbortSignal;
 }
 
@@ -51,24 +53,50 @@ export class Build {
   }
 
   /** The image of an equal step. */
-  async lookUp(key: string, _createdBy: string, _state: StageState): Promise<string | undefined> {
+  async lookUp(key: string, createdBy: string, state: StageState, signal: AbortSignal): Promise<string | undefined> {
     if (this.request.noCache) return undefined;
-    return this.builder.cache.find(key);
+    const known = await this.builder.cache.find(key);
+    if (known !== undefined || this.request.cacheFrom.length === 0) return known;
+    return this.lookUpElsewhere(key, createdBy, state, signal);
+  }
+
+  /** The same step in the history of an image the client trusts. */
+  private async lookUpElsewhere(
+    key: string,
+    createdBy: string,
+    state: StageState,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { images } = this.builder;
+    if (state.imageId === undefined) return undefined;
+    const [own, layers] = [await images.history(state.imageId), (await images.resolve(state.imageId)).layers];
+    for (const reference of this.request.cacheFrom) {
+      const other = await images.resolve(reference).catch(() => undefined);
+      if (other === undefined || layers.some((layer, index) => other.layers[index] !== layer)) continue;
+      const theirs = await images.history(other.id);
+      const next = theirs[own.length];
+      if (next?.createdBy !== createdBy) continue;
+      if (own.some((entry, index) => entry.createdBy !== theirs[index]!.createdBy)) continue;
+      const layerOf = next.emptyLayer ? undefined : { imageId: other.id, index: layers.length };
+      return this.commit({ state, createdBy, key, signal, ...(layerOf === undefined ? {} : { layerOf }) });
+    }
+    return undefined;
   }
 
   /** Makes the image of a step. @returns its id */
-  async commit({ state, createdBy, key, containerId, consume, signal }: StepCommit): Promise<string> {
+  async commit({ state, createdBy, key, containerId, consume, layerOf, comment, signal }: StepCommit): Promise<string> {
     const [os = 'linux', architecture = '', variant] = state.platform.split('/');
     const { image } = await this.builder.images.commit(
       {
         ...(state.imageId === undefined ? {} : { parentId: state.imageId }),
         ...(containerId === undefined ? {} : { containerId }),
         ...(consume ? { consume } : {}),
+        ...(layerOf === undefined ? {} : { layerOf }),
         ...(this.createdAt === undefined ? {} : { createdAt: this.createdAt }),
         config: state.config,
         createdBy,
         author: state.author,
-        comment: '',
+        comment: comment ?? '',
         ...(state.imageId === undefined ? { platform: { os, architecture, ...(variant ? { variant } : {}) } } : {}),
       },
       signal,
@@ -196,6 +224,24 @@ export class Build {
       });
     } finally {
       await found.close();
+    }
+  }
+
+  /** Makes one layer of everything above the base. @returns the new image's id */
+  async squash(state: StageState, baseId: string | undefined, signal: AbortSignal): Promise<string> {
+    const { files } = this.builder;
+    const source = await this.openRootFilesystem(state.imageId);
+    try {
+      let made: string | undefined;
+      await this.withRootFilesystem(baseId, async (id, root) => {
+        await files.makeEqual(root, source.path);
+        const comment = `merge ${state.imageId} to ${baseId ?? ''}`;
+        const base = { ...state, imageId: baseId };
+        made = await this.commit({ state: base, createdBy: '', containerId: id, consume: true, comment, signal });
+      });
+      return made!;
+    } finally {
+      await source.close();
     }
   }
 

@@ -52,7 +52,7 @@ export function applyMetadata(
       return `LABEL${pairs.map(([name, value]) => ` ${name}=${value}`).join('')}`;
     }
     case 'expose': {
-      const ports = instruction.ports.flatMap((port) => expandWords(port, variables, escapeChar)).sort();
+      const ports = instruction.ports.flatMap((port) => expandWords(port, variables, escapeChar));
       config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.flatMap(exposed)) };
       return `EXPOSE ${ports.join(' ')}`;
     }

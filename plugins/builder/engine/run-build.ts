@@ -106,12 +106,13 @@ class Stages {
       const settled = await Promise.allSettled(this.results.values());
       if (this.failed !== undefined) throw (settled[this.failed] as PromiseRejectedResult).reason;
       signal.throwIfAborted();
-      const { imageId } = await this.results.get(target)!;
+      const state = await this.results.get(target)!;
+      const { imageId } = state;
       const last = outputTo(send);
       const unused = this.args.unused();
       if (unused.length > 0) last.text(`[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`);
       if (imageId === undefined) throw new Error('No image was generated. Is your Dockerfile empty?');
-      return imageId;
+      return build.request.squash ? await build.squash(state, state.baseId, signal) : imageId;
     } finally {
       await build.finish();
     }
@@ -163,6 +164,6 @@ class Stages {
     if (base.kind === 'image')
       return initialState(await build.base(base.reference, platform, output, signal), platform, args);
     const earlier = await this.results.get(base.index)!;
-    return { ...earlier, config: { ...earlier.config }, args, commandSet: false };
+    return { ...earlier, baseId: earlier.imageId, config: { ...earlier.config }, args, commandSet: false };
   }
 }

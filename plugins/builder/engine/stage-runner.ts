@@ -47,8 +47,8 @@ export function stepKey({ state, build }: Step, parts: readonly unknown[]): stri
 
 /** Takes the result of an earlier step. @returns whether there was one */
 export async function takeCached(key: string, createdBy: string, step: Step): Promise<boolean> {
-  const { build, state, output } = step;
-  const found = await build.lookUp(key, createdBy, state);
+  const { build, state, output, signal } = step;
+  const found = await build.lookUp(key, createdBy, state, signal);
   if (found === undefined) return false;
   output.text(' ---> Using cache\n');
   state.imageId = found;

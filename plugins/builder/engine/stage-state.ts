@@ -11,6 +11,8 @@ const defaultShell = ['/bin/sh', '-c'];
 export interface StageState {
   /** The last image made; undefined for an empty stage on scratch. */
   imageId: string | undefined;
+  /** What its FROM named; undefined = scratch. */
+  readonly baseId: string | undefined;
   config: MutableConfig;
   author: string;
   /** A CMD was given here: ENTRYPOINT keeps it. */
@@ -24,7 +26,7 @@ export function initialState(base: ImageSummary | undefined, platform: string, a
   const config: MutableConfig = { ...base?.config };
   const environment = config.Env ?? [];
   if (!environment.some((entry) => entry.startsWith('PATH='))) config.Env = [...environment, defaultPath];
-  return { imageId: base?.id, config, author: '', commandSet: false, platform, args };
+  return { imageId: base?.id, baseId: base?.id, config, author: '', commandSet: false, platform, args };
 }
 
 /** What instructions of a stage see: its environment first, then its arguments. */

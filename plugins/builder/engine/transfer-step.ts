@@ -18,14 +18,15 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
   const { build, state, signal } = step;
   const name = instruction.kind === 'add' ? 'ADD' : 'COPY';
   const expand = (word: string) => expandWord(word, variablesOf(state), build.dockerfile.escape);
-  const destination = absolute(expand(instruction.destination), state.config.WorkingDir ?? '/');
+  const wanted = expand(instruction.destination);
+  const destination = absolute(wanted, state.config.WorkingDir ?? '/');
   const chown = instruction.chown === undefined ? undefined : expand(instruction.chown);
   const chmod = instruction.chmod === undefined ? undefined : expand(instruction.chmod);
   const sources = instruction.sources.map(expand);
   const gathered = await gather(instruction, name, sources, destination, step);
   try {
     const flags = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
-    const shown = `${name} ${flags.join('')}${gathered.label} in ${destination} `;
+    const shown = `${name} ${flags.join('')}${gathered.label} in ${wanted} `;
     const createdBy = notRun(`#(nop) ${shown}`, state);
     const parents = instruction.kind === 'copy' && instruction.parents;
     const unpack = instruction.kind === 'copy' ? 'none' : unpacking(instruction.unpack);

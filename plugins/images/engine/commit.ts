@@ -35,7 +35,7 @@ export async function commitImage(
   try {
     const layer =
       request.containerId === undefined
-        ? undefined
+        ? layerOfAnother(request, below, stores)
         : await commitLayer(request, request.containerId, below, stores, signal);
     if (layer !== undefined) held.push(layer.chainId);
     const blob = Buffer.from(JSON.stringify(describe(request, config, parent, layer?.diffId)));
@@ -56,6 +56,24 @@ function parseTag(text: string): Reference {
   const reference = parseReference(text);
   if (reference.digest !== undefined) throw invalidParameter('refusing to create a tag with a digest reference');
   return withDefaultTag(reference);
+}
+
+/** @returns the layer, held once; undefined when none is asked for */
+function layerOfAnother(
+  { layerOf }: ImageCommit,
+  below: string | undefined,
+  { images, layers }: Stores,
+): { diffId: string; chainId: string } | undefined {
+  if (layerOf === undefined) return undefined;
+  const { imageId, index } = layerOf;
+  const image = images.get(imageId);
+  const chainId = image?.chainIds[index];
+  const diffId = image?.file.rootfs.diff_ids[index];
+  if (chainId === undefined || diffId === undefined) throw notFound(`No such layer: ${imageId}, number ${index}`);
+  if (image?.chainIds[index - 1] !== below)
+    throw conflict(`layer ${index} of ${imageId} does not stand on the layers of the parent`);
+  layers.hold(chainId);
+  return { diffId, chainId };
 }
 
 /** @returns the layer, held once; undefined when the container has written nothing */

@@ -87,6 +87,15 @@ export class Images implements ImageManager {
     return { image: this.summary(image), ...(tag === undefined ? {} : { tag: familiarString(tag) }) };
   }
 
+  async history(imageId: string): Promise<readonly { createdBy: string; emptyLayer: boolean }[]> {
+    const image = this.stores.images.get(imageId);
+    if (image === undefined) throw notFound(`No such image: ${imageId}`);
+    return image.file.history.map((entry) => ({
+      createdBy: entry.created_by ?? '',
+      emptyLayer: entry.empty_layer ?? false,
+    }));
+  }
+
   async tag(imageId: string, reference: string): Promise<string> {
     const tag = parseTagTarget(reference, '');
     await this.stores.change(async () => {

@@ -42,7 +42,7 @@ export const fileCases: readonly BuildCase[] = [
     name: 'the content of a folder, with modes',
     dockerfile: 'FROM busybox\nCOPY dir /new',
     context: tree,
-    files: { '/new': 'd 0700 0:0', '/new/c.txt': 'C', '/new/sub/d.md': 'D', '/new/run': '0755 0:0 R' },
+    files: { '/new': 'd 0755 0:0', '/new/c.txt': 'C', '/new/sub/d.md': 'D', '/new/run': '0755 0:0 R' },
   },
   {
     name: 'everything',
@@ -163,7 +163,7 @@ export const fileCases: readonly BuildCase[] = [
     name: 'files of another stage keep their owners and modes',
     dockerfile:
       'FROM busybox AS one\nRUN mkdir -m 750 /o && echo x >/o/f && chown -R 5:6 /o && chmod 4711 /o/f && ln -s f /o/l\nFROM scratch\nCOPY --from=one /o /o\nCOPY --from=0 /o/f /g',
-    files: { '/o': 'd 0750 5:6', '/o/f': '4711 5:6 x\n', '/o/l': 'l f', '/g': '4711 5:6 x\n' },
+    files: { '/o': 'd 0755 0:0', '/o/f': '4711 5:6 x\n', '/o/l': 'l f', '/g': '4711 5:6 x\n' },
   },
   {
     name: 'files of an image',

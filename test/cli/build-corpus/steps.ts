@@ -131,6 +131,7 @@ export const stepCases: readonly BuildCase[] = [
     dockerfile: 'FROM busybox\nRUN touch /1\nFROM busybox\nRUN false',
     query: { target: '0' },
     files: { '/1': '' },
+    notClassic: 'only BuildKit takes numbers',
   },
   {
     name: 'a stage on a stage has its configuration',
