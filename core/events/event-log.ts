@@ -45,6 +45,7 @@ export class EventLog implements EventBus, EventHistory {
   private pending: KeptEvent[] = [];
   private writing: Promise<void> | undefined;
   private isDiskFailing = false;
+  private isClosed = false;
   private sequence = 0;
   /** Events up to here were published before this log was opened. */
   private earlier = 0;
@@ -73,12 +74,11 @@ export class EventLog implements EventBus, EventHistory {
     this.clock.startAfter(lastTimeNs);
   }
 
-  /** Writes what is left. Later events are kept in memory only. */
+  /** Writes what is left. Later events are kept in memory only; what is on disk can still be read. */
   async close(): Promise<void> {
     while (this.writing !== undefined) await this.writing;
-    const { disk } = this;
-    this.disk = undefined;
-    await disk
+    this.isClosed = true;
+    await this.disk
       ?.close()
       .catch((error: unknown) => this.log.warn('the event history was not closed', { error: errorMessage(error) }));
   }
@@ -159,7 +159,7 @@ export class EventLog implements EventBus, EventHistory {
   }
 
   private keep(event: KeptEvent): void {
-    if (this.disk === undefined) {
+    if (this.disk === undefined || this.isClosed) {
       this.show(event.sequence);
       return;
     }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { daemonForSuite } from '../support/daemon';
+import { makeTar } from '../support/tar';
 
 const daemon = daemonForSuite();
 const api = () => daemon().api;
@@ -122,4 +123,61 @@ test('a second daemon on the same socket is refused, and the first goes on', asy
   const run = () => execFileSync(process.execPath, [bin, ...flags, ...more], { stdio: 'pipe', timeout: 20_000 });
   expect(run).toThrow(/docker\.sock/);
   expect((await api().get('/_ping')).status).toBe(200);
+});
+
+test('info has every field of the schema, in its type', async () => {
+  const info = (await api().get('/v1.51/info')).json();
+  const types: Record<string, string> = {
+    string:
+      'ID Driver SystemTime LoggingDriver CgroupDriver CgroupVersion KernelVersion OperatingSystem OSVersion OSType Architecture IndexServerAddress DockerRootDir HttpProxy HttpsProxy NoProxy Name ServerVersion DefaultRuntime Isolation InitBinary',
+    number:
+      'Containers ContainersRunning ContainersPaused ContainersStopped Images NFd NGoroutines NEventsListener NCPU MemTotal',
+    boolean:
+      'MemoryLimit SwapLimit CpuCfsPeriod CpuCfsQuota CPUShares CPUSet PidsLimit OomKillDisable IPv4Forwarding Debug ExperimentalBuild LiveRestoreEnabled',
+    object:
+      'DriverStatus Plugins RegistryConfig GenericResources Labels Runtimes Swarm ContainerdCommit RuncCommit InitCommit SecurityOptions CDISpecDirs Warnings',
+  };
+  for (const [type, names] of Object.entries(types))
+    for (const name of names.split(' ')) expect(`${name} ${typeof info[name]}`).toBe(`${name} ${type}`);
+  expect(info.NGoroutines).toBeGreaterThan(0);
+  expect(info.RuncCommit.ID).toMatch(/\d/);
+  const { Components } = (await api().get('/version')).json();
+  expect(Components).toContainEqual({
+    Name: 'runc',
+    Version: expect.stringMatching(/^\d/),
+    Details: { GitCommit: expect.any(String) },
+  });
+});
+
+test('disk usage follows what is written, also into a container that does not run', async () => {
+  const { cli } = daemon();
+  const df = async () => (await api().get('/system/df')).json();
+  const size = async () =>
+    (await df()).Containers.find(({ Names }: { Names: string[] }) => Names[0] === '/heavy').SizeRw;
+  await cli.ok(
+    'run',
+    '--name',
+    'heavy',
+    '-v',
+    'store:/store',
+    'busybox',
+    'sh',
+    '-c',
+    'head -c 1000 /dev/zero > /a; head -c 500 /dev/zero > /store/b',
+  );
+  expect(await size()).toBe(1000);
+  await api().request('PUT', '/containers/heavy/archive?path=/', {
+    body: makeTar([{ name: 'c', data: Buffer.alloc(234) }]),
+    headers: { 'Content-Type': 'application/x-tar' },
+  });
+  expect(await size()).toBe(1234);
+  const { Volumes, Images, LayersSize } = await df();
+  expect(Volumes).toEqual([expect.objectContaining({ Name: 'store', UsageData: { Size: 500, RefCount: 1 } })]);
+  expect(Images).toEqual([expect.objectContaining({ Containers: 1, SharedSize: 0 })]);
+  expect(LayersSize).toBeGreaterThan(0);
+  const shown = await cli.ok('system', 'df', '-v');
+  expect(shown).toMatch(/busybox.*1\s+1\.23kB/);
+  expect(shown).toMatch(/store\s+1\s+500B/);
+  await cli.ok('rm', '-f', '-v', 'heavy');
+  await cli.ok('volume', 'rm', '-f', 'store');
 });

@@ -15,7 +15,7 @@ export const infoShims: readonly VersionShim[] = [
   },
   {
     before: '1.49',
-    why: 'commits came with the expected one; the firewall was not told',
+    why: 'commits came with the expected one, and the registry configuration with non-distributable artifacts',
     response: (body) => {
       const { FirewallBackend: _, ...info } = body as Fields;
       const commit = (key: string) => ({ ...(info[key] as Fields), Expected: (info[key] as Fields).ID });
@@ -24,16 +24,12 @@ export const infoShims: readonly VersionShim[] = [
         ContainerdCommit: commit('ContainerdCommit'),
         RuncCommit: commit('RuncCommit'),
         InitCommit: commit('InitCommit'),
+        RegistryConfig: {
+          AllowNondistributableArtifactsCIDRs: null,
+          AllowNondistributableArtifactsHostnames: null,
+          ...(info.RegistryConfig as Fields),
+        },
       };
-    },
-  },
-  {
-    before: '1.48',
-    why: 'the registry configuration came with non-distributable artifacts',
-    response: (body) => {
-      const info = body as Fields;
-      const artifacts = { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null };
-      return { ...info, RegistryConfig: { ...artifacts, ...(info.RegistryConfig as Fields) } };
     },
   },
   {

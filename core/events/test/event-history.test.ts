@@ -190,6 +190,14 @@ test('a disk that refuses does not hold up readers', async () => {
   expect(await readAll(log, { afterSequence: 0 })).toEqual({ seen: [1, 2, 3, 4, 5], gaps: [] });
 });
 
+test('a reader that is behind when the log is closed still reads everything', async () => {
+  const log = await openLog({ capacity: 8 });
+  publishAll(log, 1, 500);
+  await log.close();
+  publishAll(log, 501, 503);
+  expect(await readAll(log, { afterSequence: 0 })).toEqual({ seen: range(1, 503), gaps: [] });
+});
+
 test('events of any size are kept', async () => {
   const log = await openLog({ capacity: 1 });
   log.publish(event('1', { note: 'é'.repeat(300_000) }));
