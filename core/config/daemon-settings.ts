@@ -39,6 +39,11 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     storageDriver: values['storage-driver'] || 'overlay2',
     insecureRegistries: values['insecure-registries'],
     registryMirrors: values['registry-mirrors'],
+    proxies: {
+      httpProxy: values.proxies['http-proxy'] ?? variable('HTTP_PROXY'),
+      httpsProxy: values.proxies['https-proxy'] ?? variable('HTTPS_PROXY'),
+      noProxy: values.proxies['no-proxy'] ?? variable('NO_PROXY'),
+    },
     maxConcurrentDownloads: values['max-concurrent-downloads'],
     maxConcurrentUploads: values['max-concurrent-uploads'],
     maxDownloadAttempts: values['max-download-attempts'],
@@ -72,3 +77,5 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
 
 /** Only the unified hierarchy has this file at its root. */
 const onCgroupV2 = () => existsSync('/sys/fs/cgroup/cgroup.controllers');
+
+const variable = (name: string) => process.env[name] || process.env[name.toLowerCase()] || '';

@@ -34,10 +34,10 @@ export const refusals: readonly Refusal[] = [
   keyOnly('swarm-raft-election-tick', swarm),
   both('node-generic-resources', 'node-generic-resource', 'one', swarm),
   {
-    keys: ['proxies', 'http-proxy', 'https-proxy', 'no-proxy'],
+    keys: ['http-proxy', 'https-proxy', 'no-proxy'],
     flags: ['http-proxy', 'https-proxy', 'no-proxy'],
     takes: 'one',
-    reason: 'proxies for registries are not supported',
+    reason: 'use "proxies" in daemon.json, or the environment variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY',
   },
   both('storage-opts', 'storage-opt', 'one', 'the storage driver has no options'),
   same('userns-remap', 'one', 'user namespaces are not supported'),

@@ -1,4 +1,4 @@
-import { arrayOf, integer, string } from '@gantry/sdk';
+import { arrayOf, integer, object, optional, string } from '@gantry/sdk';
 import { flagOf, key } from '../key';
 import { parsed } from '../value-schemas';
 
@@ -9,6 +9,13 @@ const mirror = (text: string): string => {
   if (url.search !== '' || url.hash !== '') throw new Error(`invalid mirror: query or fragment in "${text}"`);
   if (url.username !== '' || url.password !== '') throw new Error('invalid mirror: username or password in the URL');
   return text.endsWith('/') ? text : `${text}/`;
+};
+
+const proxy = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw new Error('not the URL of a proxy; use http://host:port');
+  return text;
 };
 
 /** Where images come from and how they are stored. */
@@ -37,6 +44,22 @@ export const imageKeys = {
     reload: 'live',
     example: ['https://mirror.example.org/'],
     about: 'Mirrors of the default registry',
+  }),
+  proxies: key<{
+    readonly 'http-proxy'?: string;
+    readonly 'https-proxy'?: string;
+    readonly 'no-proxy'?: string;
+  }>({
+    schema: object({
+      'http-proxy': optional(parsed('a URL', proxy)),
+      'https-proxy': optional(parsed('a URL', proxy)),
+      'no-proxy': optional(string()),
+    }),
+    fallback: {},
+    fallbackText: 'HTTP_PROXY, HTTPS_PROXY, NO_PROXY of the environment',
+    reload: 'restart',
+    example: { 'https-proxy': 'http://proxy.example.com:3128', 'no-proxy': 'localhost,.example.com' },
+    about: 'Proxies on the way to registries',
   }),
   'max-concurrent-downloads': key({
     schema: integer({ min: 1 }),

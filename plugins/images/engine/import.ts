@@ -36,7 +36,7 @@ export async function importImage(
   const config = applyChanges({}, request.changes);
   const path = stores.scratch.path('import');
   try {
-    const source = request.source === '-' ? body : await openUrl(request.source, progress, signal);
+    const source = request.source === '-' ? body : await openUrl(request.source, stores, progress, signal);
     // Opened here and not by the stream: a stream that fails early would make the file after it was removed.
     const target = await open(path, 'wx', 0o600);
     try {
@@ -78,10 +78,15 @@ export async function importImage(
   }
 }
 
-async function openUrl(source: string, progress: ProgressWriter, signal: AbortSignal): Promise<Readable> {
+async function openUrl(
+  source: string,
+  stores: Stores,
+  progress: ProgressWriter,
+  signal: AbortSignal,
+): Promise<Readable> {
   const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
   if (!URL.canParse(text)) throw invalidParameter(`invalid import URL "${source}"`);
-  const client = new HttpClient({ rejectUnauthorized: true });
+  const client = new HttpClient({ rejectUnauthorized: true }, stores.settings.proxies);
   progress.send({ status: `Downloading from ${source}` });
   const response = await client.request({ method: 'GET', url: new URL(text), signal });
   if (response.statusCode !== 200) {

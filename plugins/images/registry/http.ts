@@ -1,7 +1,8 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
-import { cancelled, EngineError, systemError } from '@gantry/sdk';
+import { cancelled, type DaemonSettings, EngineError, systemError } from '@gantry/sdk';
+import { proxyAgent, proxyFor } from './proxy';
 
 export interface HttpRequest {
   readonly method: string;
@@ -38,24 +39,16 @@ export class TransportError extends EngineError {
 
 /** An HTTP client with connections kept alive, one per set of TLS options. */
 export class HttpClient {
-  private readonly plain = new http.Agent({ keepAlive: true, maxSockets: 32, timeout: idleTimeoutMs });
-  private readonly secure: https.Agent;
+  /** By the proxy they go through; the empty one goes directly. */
+  private readonly agents = new Map<string, http.Agent>();
 
-  constructor(tls: TlsOptions) {
-    this.secure = new https.Agent({
-      keepAlive: true,
-      maxSockets: 32,
-      timeout: idleTimeoutMs,
-      rejectUnauthorized: tls.rejectUnauthorized,
-      ca: tls.ca === undefined ? undefined : [...tls.ca],
-      cert: tls.cert,
-      key: tls.key,
-    });
-  }
+  constructor(
+    private readonly tls: TlsOptions,
+    private readonly proxies: DaemonSettings['proxies'],
+  ) {}
 
   close(): void {
-    this.plain.destroy();
-    this.secure.destroy();
+    for (const agent of this.agents.values()) agent.destroy();
   }
 
   /**
@@ -79,6 +72,22 @@ export class HttpClient {
     }
   }
 
+  private agentFor(url: URL): http.Agent {
+    const isTls = url.protocol === 'https:';
+    const proxy = proxyFor(url, this.proxies);
+    const key = `${url.protocol} ${proxy?.href ?? ''}`;
+    let agent = this.agents.get(key);
+    if (agent === undefined) {
+      const { rejectUnauthorized, ca, cert, key: privateKey } = this.tls;
+      const tls = { rejectUnauthorized, ca: ca === undefined ? undefined : [...ca], cert, key: privateKey };
+      const options = { keepAlive: true, maxSockets: 32, timeout: idleTimeoutMs, ...(isTls ? tls : {}) };
+      if (proxy !== undefined) agent = proxyAgent(proxy, isTls, options);
+      else agent = isTls ? new https.Agent(options) : new http.Agent(options);
+      this.agents.set(key, agent);
+    }
+    return agent;
+  }
+
   private once({ method, url, headers, body, signal }: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const isTls = url.protocol === 'https:';
@@ -86,7 +95,7 @@ export class HttpClient {
       const fixed = typeof body === 'string' || Buffer.isBuffer(body);
       const outgoing = make(url, {
         method,
-        agent: isTls ? this.secure : this.plain,
+        agent: this.agentFor(url),
         headers: {
           'User-Agent': 'gantry/1 (linux)',
           ...(fixed ? { 'Content-Length': Buffer.byteLength(body) } : {}),
@@ -106,6 +115,13 @@ export class HttpClient {
       });
       outgoing.on('response', (response) => {
         clearTimeout(timer);
+        // The agent hands on what a proxy answered to CONNECT; it is not the registry that speaks.
+        if (isTls && !('encrypted' in response.socket)) {
+          response.destroy();
+          const refusal = `the proxy answered ${response.statusCode} ${response.statusMessage}`;
+          reject(new TransportError(`${method} "${url}": ${refusal}`, undefined, undefined));
+          return;
+        }
         response.setTimeout(idleTimeoutMs, () => response.destroy(new Error('the connection is silent')));
         resolve(response);
       });

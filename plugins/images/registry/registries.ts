@@ -8,7 +8,7 @@ import { type Endpoint, endpointsFor } from './endpoints';
 import { HttpClient, TransportError } from './http';
 import { RepositoryClient } from './repository-client';
 
-type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors'>;
+type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors' | 'proxies'>;
 
 export interface Access {
   readonly domain: string;
@@ -89,7 +89,7 @@ export class Registries {
   private async makeClient(host: string, verify: boolean): Promise<HttpClient> {
     const { ca, cert, key } = await readCertificates(this.certificateFolder, host);
     const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates.map((pem) => Buffer.from(pem))];
-    return new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key });
+    return new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key }, this.settings.proxies);
   }
 }
 

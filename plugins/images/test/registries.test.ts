@@ -10,7 +10,11 @@ import { matchPlatform, parsePlatform, platformRank } from '../registry/platform
 import { Registries } from '../registry/registries';
 import { silent } from './support/image-plugin';
 
-const settings = { insecureRegistries: ['10.1.0.0/16', 'plain.example:5000'], registryMirrors: ['http://127.0.0.1:9'] };
+const settings = {
+  insecureRegistries: ['10.1.0.0/16', 'plain.example:5000'],
+  registryMirrors: ['http://127.0.0.1:9'],
+  proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
+};
 
 test.each([
   ['127.0.0.1:5000', true],

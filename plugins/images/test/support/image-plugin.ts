@@ -34,6 +34,7 @@ export async function startPlugin(stateDir: string): Promise<StartedPlugin> {
   const settings = {
     insecureRegistries: [],
     registryMirrors: [],
+    proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
     maxConcurrentDownloads: 3,
     maxConcurrentUploads: 5,
     maxDownloadAttempts: 3,
