@@ -18,6 +18,8 @@ import { DriverRegistry } from './kernel/driver-registry';
 import { PluginHost } from './kernel/lifecycle/plugin-host';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
 import { RemotePlugins } from './kernel/remote/remote-plugins';
+import { StateFile } from './kernel/supervisor/state-file';
+import { Supervisor } from './kernel/supervisor/supervisor';
 import { allWatchers } from './kernel/watched-instance';
 import type { DaemonLog } from './log/create-logger';
 import { loggedCalls } from './log/logged-calls';
@@ -49,6 +51,8 @@ export const tokens = {
   log: token<DaemonLog>('log'),
   events: token<EventLog>('events'),
   remote: token<RemotePlugins>('remote'),
+  supervisor: token<Supervisor>('supervisor'),
+  pluginStates: token<StateFile>('pluginStates'),
   drivers: token<DriverRegistry>('drivers'),
   metrics: token<EngineMetrics | undefined>('metrics'),
   metricsServer: token<MetricsServer | undefined>('metricsServer'),
@@ -77,6 +81,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         directories: inputs.configuration.values['plugin-directories'],
         execRoot: inputs.settings.execRoot,
         log: from.resolve(tokens.log),
+        supervisor: from.resolve(tokens.supervisor),
       }),
   );
   provide(tokens.drivers, (from) => {
@@ -87,10 +92,20 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         from.resolve(tokens.traces)?.watchCall,
         loggedCalls(from.resolve(tokens.log)),
       ]),
+      from.resolve(tokens.supervisor).watchCall,
     );
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);
+    drivers.add(SystemInfo1, 'supervisor', 'core', { info: () => from.resolve(tokens.supervisor).info() });
     return drivers;
+  });
+  provide(
+    tokens.supervisor,
+    (from) => new Supervisor({ events: from.resolve(tokens.events), log: from.resolve(tokens.log) }),
+  );
+  provide(tokens.pluginStates, (from) => {
+    const supervisor = from.resolve(tokens.supervisor);
+    return new StateFile(from.resolve(tokens.settings).execRoot, () => supervisor.states());
   });
   provide(tokens.metrics, (from) => {
     // Without an address nobody looks: then nothing is counted, and the library is not loaded.
@@ -123,6 +138,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         settings: from.resolve(tokens.settings),
         log: from.resolve(tokens.log),
         onLateStart: () => from.resolve(tokens.api).routesChanged(),
+        supervisor: from.resolve(tokens.supervisor),
       }),
   );
   provide(tokens.authorization, (from) => {
@@ -170,6 +186,8 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         authorization: from.resolve(tokens.authorization),
         remote: from.resolve(tokens.remote),
         drivers: from.resolve(tokens.drivers),
+        supervisor: from.resolve(tokens.supervisor),
+        pluginStates: from.resolve(tokens.pluginStates),
         events: from.resolve(tokens.events),
         metricsServer: from.resolve(tokens.metricsServer),
         traces: from.resolve(tokens.traces),

@@ -1,5 +1,6 @@
 import { processOutput } from './commands/command-output';
 import { doctorCommand } from './commands/doctor-command';
+import { pluginsCommand } from './commands/plugins-command';
 import { reloadCommand } from './commands/reload-command';
 import { coreCapabilities } from './compose';
 import { readCommandLine } from './config/command-line';
@@ -18,6 +19,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 /** Words in front of everything else that do something other than serving. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   doctor: (args) => doctorCommand(args, processOutput),
+  plugins: (args) => pluginsCommand(args, processOutput),
   reload: (args) => reloadCommand(args, processOutput),
 };
 

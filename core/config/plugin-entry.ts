@@ -1,5 +1,14 @@
-import { boolean, type ConfigProblem, type ConfigSchema, escapePointer, object, optional, string } from '@gantry/sdk';
-import { anything, parsed } from './value-schemas';
+import {
+  boolean,
+  type ConfigProblem,
+  type ConfigSchema,
+  escapePointer,
+  integer,
+  object,
+  optional,
+  string,
+} from '@gantry/sdk';
+import { anything, byteSize, parsed } from './value-schemas';
 
 /** What daemon.json says about one plugin; `false` switches a bundled one off. */
 export type PluginEntry = false | PluginOptions;
@@ -12,6 +21,8 @@ export interface PluginOptions {
   /** Socket of a plugin that runs outside: an absolute path, or unix://, tcp://, http://, https://. */
   readonly socket?: string;
   readonly isolation?: 'none' | 'process';
+  /** What the process of an isolated plugin may use. */
+  readonly limits?: { readonly memory?: number; readonly cpus?: number; readonly pids?: number };
   /** A failing optional plugin is skipped with its reason. */
   readonly optional: boolean;
 }
@@ -21,11 +32,28 @@ function socketAddress(text: string): string {
   throw new Error(`"${text}" is neither an absolute path nor an address with unix://, tcp://, http:// or https://`);
 }
 
+/** A number of processors, such as 0.5. */
+function processors(): ConfigSchema<number> {
+  return {
+    expects: 'a number of processors',
+    parse: (value, pointer = '') =>
+      typeof value === 'number' && value >= 0.01 && value <= 4096
+        ? { ok: true, value }
+        : {
+            ok: false,
+            problems: [{ pointer, message: `expected a number of processors, got ${JSON.stringify(value)}` }],
+          },
+  };
+}
+
 const options = object({
   config: optional(anything()),
   module: optional(string({ pattern: /./ })),
   socket: optional(parsed('an address', socketAddress)),
   isolation: optional(string({ oneOf: ['none', 'process'] }) as ConfigSchema<'none' | 'process'>),
+  limits: optional(
+    object({ memory: optional(byteSize()), cpus: optional(processors()), pids: optional(integer({ min: 1 })) }),
+  ),
   optional: optional(boolean(), false),
 });
 
@@ -60,14 +88,10 @@ export const pluginsSchema: ConfigSchema<Readonly<Record<string, PluginEntry>>> 
 function contradictions(entry: PluginOptions, pointer: string): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   if (entry.socket !== undefined) {
-    for (const other of ['module', 'config', 'isolation'] as const)
+    for (const other of ['module', 'config', 'isolation', 'limits'] as const)
       if (entry[other] !== undefined)
         problems.push({ pointer: `${pointer}/${other}`, message: `"${other}" has no meaning beside "socket"` });
-  }
-  if (entry.isolation === 'process')
-    problems.push({
-      pointer: `${pointer}/isolation`,
-      message: 'isolation "process" is not supported yet: serve the plugin on a socket and name it with "socket"',
-    });
+  } else if (entry.limits !== undefined && entry.isolation !== 'process')
+    problems.push({ pointer: `${pointer}/limits`, message: '"limits" needs "isolation": "process"' });
   return problems;
 }

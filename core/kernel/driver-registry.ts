@@ -1,6 +1,7 @@
 import { type Capability, type DriverSet, notFound } from '@gantry/sdk';
 import { isContribution } from './graph/resolve-graph';
-import { type CallWatcher, watchedInstance } from './watched-instance';
+import { isSupervised } from './supervisor/call-limits';
+import { allWatchers, type CallWatcher, watchedInstance } from './watched-instance';
 
 /** Finds drivers that no loaded plugin provides: those on sockets. */
 export interface DriverDiscovery {
@@ -22,11 +23,19 @@ interface Entry {
 export class DriverRegistry {
   private readonly kinds = new Map<string, Map<string, Entry>>();
 
-  /** @param watch  told about the calls of everything plugins provide, except what they contribute to the core */
+  private readonly watchDrivers: CallWatcher | undefined;
+
+  /**
+   * @param watch      told about the calls of everything plugins provide, except what they contribute to the core
+   * @param supervise  sees to the calls of drivers
+   */
   constructor(
     private readonly discovery: DriverDiscovery = noDiscovery,
     private readonly watch?: CallWatcher,
-  ) {}
+    supervise?: CallWatcher,
+  ) {
+    this.watchDrivers = allWatchers([watch, supervise]);
+  }
 
   add(capability: Capability<any>, name: string, owner: string, instance: unknown): void {
     const kind = this.kinds.get(capability.id) ?? new Map<string, Entry>();
@@ -35,8 +44,9 @@ export class DriverRegistry {
   }
 
   private watched(capabilityId: string, owner: string, instance: unknown): unknown {
-    if (this.watch === undefined || owner === 'core' || isContribution(capabilityId)) return instance;
-    return watchedInstance(instance, owner.replace(/^socket /, ''), capabilityId.split('/', 1)[0]!, this.watch);
+    const watch = isSupervised(capabilityId) ? this.watchDrivers : this.watch;
+    if (watch === undefined || owner === 'core' || isContribution(capabilityId)) return instance;
+    return watchedInstance(instance, owner.replace(/^socket /, ''), capabilityId.split('/', 1)[0]!, watch);
   }
 
   /** Who provides the driver of this name, if anybody. */

@@ -15,6 +15,8 @@ import type { PluginHost } from '../kernel/lifecycle/plugin-host';
 import { loadPlugins, type SocketPlugin } from '../kernel/loader/load-plugins';
 import { type PluginProblem, PluginSetError, pluginPointer } from '../kernel/plugin-problem';
 import type { RemotePlugins } from '../kernel/remote/remote-plugins';
+import type { StateFile } from '../kernel/supervisor/state-file';
+import type { Supervisor } from '../kernel/supervisor/supervisor';
 import { parseMetricsAddress } from '../metrics/metrics-address';
 import type { MetricsServer } from '../metrics/metrics-server';
 import type { Tracing } from '../traces/tracing';
@@ -30,6 +32,8 @@ export interface DaemonDeps {
   readonly authorization: AuthorizationChain;
   readonly remote: RemotePlugins;
   readonly drivers: DriverRegistry;
+  readonly supervisor: Supervisor;
+  readonly pluginStates: StateFile;
   readonly events: EventLog;
   /** Absent when no address is configured. */
   readonly metricsServer?: MetricsServer;
@@ -68,7 +72,11 @@ export class Daemon {
     await authorization.activate();
     api.started();
     const report = plugins.report();
-    for (const { name, reason } of report.skipped) log.info('plugin skipped', { plugin: name, reason });
+    for (const { name, reason } of report.skipped) {
+      log.info('plugin skipped', { plugin: name, reason });
+      this.deps.supervisor.isSkipped(name, reason);
+    }
+    await this.deps.pluginStates.open();
     log.info('plugins started', {
       started: report.started.length,
       skipped: report.skipped.length,
@@ -87,12 +95,15 @@ export class Daemon {
     remote.configure(sockets);
     const problems: PluginProblem[] = [];
     const attempts = sockets.map(async ({ name, optional }) => {
+      this.deps.supervisor.isUnreached(name, 'it has not answered yet');
       try {
         await remote.register(name, drivers);
       } catch (error) {
         const message = `plugin "${name}" cannot be used: ${errorMessage(error)}`;
-        if (optional) log.warn(`${message}; it is asked again when somebody needs it`);
-        else problems.push({ plugin: name, pointer: `${pluginPointer(name)}/socket`, message });
+        if (optional) {
+          log.warn(`${message}; it is asked again when somebody needs it`);
+          this.deps.supervisor.isUnreached(name, errorMessage(error));
+        } else problems.push({ plugin: name, pointer: `${pluginPointer(name)}/socket`, message });
       }
     });
     await Promise.all(attempts.filter((_, index) => !sockets[index]!.optional));
@@ -106,6 +117,7 @@ export class Daemon {
   async stop(deadlineMs: number): Promise<void> {
     const { api, plugins, remote, events } = this.deps;
     api.stopAccepting();
+    await this.deps.pluginStates.close();
     await plugins.stop(deadlineMs);
     await events.close();
     await api.close(graceMs);

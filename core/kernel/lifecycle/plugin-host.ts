@@ -14,7 +14,9 @@ import {
 import type { BootReport } from '../boot-report';
 import type { DriverRegistry } from '../driver-registry';
 import { capabilityOf, isContribution } from '../graph/resolve-graph';
+import { isIsolated } from '../isolation/isolated-plugin';
 import { PluginSetError, pluginPointer } from '../plugin-problem';
+import type { Supervisor } from '../supervisor/supervisor';
 import type { PlannedPlugin, PluginPlan } from './plan-plugins';
 import { prepareChange } from './prepare-change';
 
@@ -50,6 +52,7 @@ export class PluginHost {
       readonly log: Logger;
       /** An optional plugin has joined after the start: the contributions of plugins are others now. */
       readonly onLateStart?: () => void;
+      readonly supervisor?: Supervisor;
     },
   ) {}
 
@@ -231,6 +234,7 @@ export class PluginHost {
       const startMs = performance.now() - startedAt;
       const started = { plugin, context, controller, undo, handlers, startMs, readyMs: 0 };
       this.running.push(started);
+      this.tellSupervisor(plugin);
       this.deps.log.debug('plugin started', { plugin: name, version: definition.version, ms: Math.round(startMs) });
       return started;
     } catch (error) {
@@ -242,6 +246,17 @@ export class PluginHost {
     } finally {
       giveUp.removeEventListener('abort', forward);
     }
+  }
+
+  private tellSupervisor({ name, definition }: PlannedPlugin): void {
+    this.deps.supervisor?.runs(name, {
+      door: isIsolated(definition) ? 'isolated' : 'in process',
+      version: definition.version,
+      provides: Object.entries(definition.provides).map(([key, { id, arity }]) =>
+        arity === 'one' ? id : `${id} ${key}`,
+      ),
+      restarts: isIsolated(definition) ? definition.restarts : undefined,
+    });
   }
 
   /** Drivers that are named in the configuration, where no definition can list them. */

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { errorMessage, nearestKey, type PluginDefinition } from '@gantry/sdk';
 import type { PluginEntry } from '../../config/plugin-entry';
+import { describeIsolated, isolatedPlugin } from '../isolation/isolated-plugin';
 import { checkDefinition } from '../manifest/check-definition';
 import { type PluginProblem, pluginPointer } from '../plugin-problem';
 import { importModule } from './import-module';
@@ -76,6 +77,23 @@ export async function loadPlugins(
     await setImmediate();
     try {
       const specifier = entry?.module ?? `@gantry/plugin-${name}`;
+      if (entry?.isolation === 'process') {
+        const from = isBundled ? [__dirname] : searchFrom;
+        const pointer = `${pluginPointer(name)}/config`;
+        const module = { name, specifier, searchFrom: from, config: entry.config, pointer };
+        const described = await describeIsolated(module);
+        if ('problems' in described) {
+          for (const { pointer: at, message } of described.problems)
+            if (optional) skipped.push({ name, reason: message });
+            else problems.push({ plugin: name, pointer: at, message: `plugin "${name}": ${message}` });
+          continue;
+        }
+        const { memory, ...others } = entry.limits ?? {};
+        const limits = entry.limits && { ...others, memoryBytes: memory };
+        const definition = isolatedPlugin(module, described, limits);
+        plugins.push({ name, definition, config: entry.config, optional, origin: isBundled ? 'bundled' : 'module' });
+        continue;
+      }
       const exported = await importModule(specifier, isBundled ? [__dirname] : searchFrom);
       const checked = checkDefinition(exported, name);
       if ('problems' in checked) for (const problem of checked.problems) fail(problem);

@@ -1,10 +1,21 @@
-import { Authz1, IpamDriver1, LogDriver1, NetworkDriver1, VolumeDriver1 } from '@gantry/sdk';
+import {
+  Authz1,
+  IpamDriver1,
+  LogDriver1,
+  MetricsCollector1,
+  NetworkDriver1,
+  SecretProvider1,
+  VolumeDriver1,
+} from '@gantry/sdk';
 import type { PluginClient } from '@gantry/sdk/client';
+import type { ServeOptions } from '@gantry/sdk/serve';
 
 /** How a kind of driver is spoken to on a socket. */
 export interface DriverKind {
   /** As in the answer to the handshake (P-ACT-2). */
   readonly implementsName: string;
+  /** What `serve` calls it. */
+  readonly servedAs: keyof ServeOptions['drivers'];
   connect(client: PluginClient, context: DriverContext): unknown;
 }
 
@@ -23,16 +34,25 @@ export const protocolClient = () => require('@gantry/sdk/client') as typeof impo
 export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, DriverKind>([
   [
     VolumeDriver1.id,
-    { implementsName: 'VolumeDriver', connect: (client) => protocolClient().connectVolumeDriver(client) },
+    {
+      implementsName: 'VolumeDriver',
+      servedAs: 'volume',
+      connect: (client) => protocolClient().connectVolumeDriver(client),
+    },
   ],
   [
     NetworkDriver1.id,
-    { implementsName: 'NetworkDriver', connect: (client) => protocolClient().connectNetworkDriver(client) },
+    {
+      implementsName: 'NetworkDriver',
+      servedAs: 'network',
+      connect: (client) => protocolClient().connectNetworkDriver(client),
+    },
   ],
   [
     LogDriver1.id,
     {
       implementsName: 'LogDriver',
+      servedAs: 'log',
       connect: (client, { logFifos }) => protocolClient().connectLogDriver(client, { fifoFolder: logFifos }),
     },
   ],
@@ -40,11 +60,31 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
     Authz1.id,
     {
       implementsName: 'authz',
+      servedAs: 'authorization',
       connect: (client, { implemented }) =>
         protocolClient().connectAuthorizationPlugin(client, {
           wantsContext: implemented.includes('authz.context/v1'),
         }),
     },
   ],
-  [IpamDriver1.id, { implementsName: 'IpamDriver', connect: (client) => protocolClient().connectIpamDriver(client) }],
+  [
+    IpamDriver1.id,
+    { implementsName: 'IpamDriver', servedAs: 'ipam', connect: (client) => protocolClient().connectIpamDriver(client) },
+  ],
+  [
+    MetricsCollector1.id,
+    {
+      implementsName: 'MetricsCollector',
+      servedAs: 'metrics',
+      connect: (client) => protocolClient().connectMetricsCollector(client),
+    },
+  ],
+  [
+    SecretProvider1.id,
+    {
+      implementsName: 'secretprovider',
+      servedAs: 'secret',
+      connect: (client) => protocolClient().connectSecretProvider(client),
+    },
+  ],
 ]);

@@ -4,8 +4,12 @@ import { cancelled, conflict, errorMessage, type Logger, notFound } from '@gantr
 import type { PluginClient, RetrySchedule } from '@gantry/sdk/client';
 import type { DriverDiscovery, DriverRegistry } from '../driver-registry';
 import type { SocketPlugin } from '../loader/load-plugins';
+import type { Supervisor } from '../supervisor/supervisor';
 import { type DriverKind, driverKinds, protocolClient } from './driver-kinds';
 import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
+
+/** How long a plugin that was silent may take to say that it is back. */
+const probeTimeoutMs = 1000;
 
 /** A plugin that has answered the handshake. */
 export interface ActivePlugin {
@@ -22,6 +26,7 @@ export interface RemotePluginsDeps {
   readonly log: Logger;
   /** When calls that reach nobody are repeated; the protocol's schedule (P-CALL-5) when absent. */
   readonly retry?: RetrySchedule;
+  readonly supervisor?: Supervisor;
 }
 
 /**
@@ -102,6 +107,12 @@ export class RemotePlugins implements DriverDiscovery {
 
   private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
     await this.tidy();
+    const provides = [...driverKinds].filter(([, { implementsName }]) => plugin.kinds.includes(implementsName));
+    this.deps.supervisor?.runs(
+      plugin.name,
+      { door: 'socket', provides: provides.map(([id]) => `${id} ${plugin.name}`) },
+      () => plugin.client.activate({ timeoutMs: probeTimeoutMs, retry: protocolClient().noRetry }),
+    );
     return kind.connect(plugin.client, { logFifos: this.logFifos, implemented: plugin.kinds });
   }
 
