@@ -71,6 +71,20 @@ test('an exec can be inspected while it runs and after it has ended', async () =
   await docker('rm', '-f', 'host');
 });
 
+test('a pause in the middle of the start of an exec holds up neither', async () => {
+  await docker('run', '-d', '--name', 'held', '--network', 'none', 'busybox', 'sleep', '600');
+  for (let round = 0; round < 10; round++) {
+    const { Id } = (await api().post('/containers/held/exec', { Cmd: ['true'] })).json();
+    const started = api().post(`/exec/${Id}/start`, { Detach: true });
+    await new Promise((resolve) => setTimeout(resolve, round * 4));
+    expect((await api().post('/containers/held/pause')).status).toBe(204);
+    expect([200, 409]).toContain((await started).status);
+    expect((await api().post('/containers/held/unpause')).status).toBe(204);
+  }
+  await docker('pause', 'held');
+  await docker('rm', '-f', 'held');
+});
+
 test('what does not run or is paused says so, in dockerd’s words', async () => {
   const id = await docker('run', '-d', '--name', 'held', 'busybox', 'sleep', '600');
   await docker('pause', 'held');

@@ -22,7 +22,7 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       path,
       handle: async (request) => {
         const container = find(request);
-        const archive = await packFromContainer(container.id, pathOf(request), engine);
+        const archive = await packFromContainer(request.params.id ?? '', pathOf(request), engine);
         publish(engine, container, 'archive-path');
         return reply.stream(
           200,
@@ -42,7 +42,7 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
         };
         const { body, signal } = request;
         const container = find(request);
-        await unpackIntoContainer(container.id, pathOf(request), body, options, engine, signal);
+        await unpackIntoContainer(request.params.id ?? '', pathOf(request), body, options, engine, signal);
         publish(engine, container, 'extract-to-dir');
         return reply.empty(200);
       },

@@ -6,6 +6,7 @@ import { streamEnd, waitWhileMoving } from '../io/stream-end';
 import type { Container } from '../run/container';
 import { apparmorOf, noNewPrivileges, resolveContainerUser } from '../run/prepare-spec';
 import { execError, startFailure } from '../run/start-error';
+import { hasEnded } from '../run/stop-container';
 import { capabilitySets, environment } from '../spec/build-spec';
 import { resolveCapabilities } from '../spec/capabilities';
 import type { ExecConfig, ExecInstance } from './exec-instance';
@@ -62,16 +63,18 @@ export async function startExec(exec: ExecInstance, engine: Engine): Promise<voi
   exec.status = 'starting';
   const { container, config } = exec;
   try {
-    const task = container.task;
-    if (task === undefined) throw conflict(`container ${container.id} is not running`);
-    publish(engine, container, `exec_start: ${commandInEvents(config)}`, { execID: exec.id });
-    exec.process = await task.exec({
-      id: exec.id,
-      process: await describeProcess(exec, engine),
-      openStdin: config.attachStdin,
-      terminal: config.terminal,
+    const process = await describeProcess(exec, engine);
+    exec.process = await container.freezeGate.enter(async () => {
+      assertRunning(container);
+      if (container.task === undefined) throw conflict(`container ${container.id} is not running`);
+      publish(engine, container, `exec_start: ${commandInEvents(config)}`, { execID: exec.id });
+      const { attachStdin: openStdin, terminal } = config;
+      return container.task.exec({ id: exec.id, process, openStdin, terminal });
     });
-  } catch (cause) {
+  } catch (failure) {
+    // When the container ended meanwhile that is the reason, whatever the runtime makes of it.
+    const over = container.state.status === 'running' && (await hasEnded(container));
+    const cause = over ? conflict(`container ${container.id} is not running`) : failure;
     const { error, exitCode } = startFailure(execError(cause), config.command[0] ?? '');
     exec.exitCode = exitCode === 128 ? 126 : exitCode;
     forget(exec, engine);

@@ -74,7 +74,8 @@ async function freeze(container: Container, engine: Engine): Promise<(() => Prom
     // Somebody may have killed or unpaused it meanwhile.
     if (container.state.status !== 'paused') return;
     await unpauseContainer(container.id, engine).catch((error: unknown) => {
-      engine.log.warn('unpausing after a commit failed', { id: container.id, error: errorMessage(error) });
+      if (container.state.status === 'paused')
+        engine.log.warn('unpausing after a commit failed', { id: container.id, error: errorMessage(error) });
     });
   };
 }

@@ -2,6 +2,7 @@ import type { LogPump, Task } from '@gantry/sdk';
 import type { ExecInstance } from '../exec/exec-instance';
 import type { ContainerRecord } from '../records/container-record';
 import { Attachments } from './attachments';
+import { FreezeGate } from './freeze-gate';
 import type { HealthMonitor } from './health-monitor';
 import { type ContainerState, nextState, type StateChange } from './state';
 
@@ -19,6 +20,7 @@ export class Container {
   pump: LogPump | undefined;
   health: HealthMonitor | undefined;
   readonly attachments = new Attachments();
+  readonly freezeGate = new FreezeGate();
   readonly execs = new Map<string, ExecInstance>();
   /** Raised by every change that inspect or list can show. */
   revision = 0;

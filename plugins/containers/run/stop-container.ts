@@ -1,4 +1,4 @@
-import { conflict, errorMessage, notModified, systemError } from '@gantry/sdk';
+import { conflict, errorKind, errorMessage, notModified, systemError } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import type { Container } from './container';
 import { giveUpRestart } from './exit-handler';
@@ -9,6 +9,8 @@ import { isAlive } from './state';
 const DEFAULT_STOP_TIMEOUT_S = 10;
 const SIGKILL = 9;
 const SIGTERM = 15;
+/** How long a pause waits for processes that are being started in the container. */
+const ENTER_MS = 10_000;
 /** How long a killed container may take to be gone. */
 const KILL_WAIT_MS = 10_000;
 
@@ -107,7 +109,10 @@ export async function restartContainer(
     await stopRunning(container, number, options.timeoutS, engine);
     publish(engine, container, 'stop');
   }
-  await startContainer(container.id, engine, signal);
+  await startContainer(container.id, engine, signal).catch((error: unknown) => {
+    // Somebody else, or its restart policy, was faster: it runs again, as was asked.
+    if (errorKind(error) !== 'not-modified') throw error;
+  });
   publish(engine, container, 'restart');
 }
 
@@ -120,11 +125,24 @@ export async function pauseContainer(reference: string, engine: Engine): Promise
     if (status === 'restarting')
       throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
     if (status !== 'running' || !container.task) throw conflict(`container ${container.id} is not running`);
-    await container.task.pause();
+    const { task } = container;
+    const patience = () => engine.clock.sleep(ENTER_MS);
+    await container.freezeGate
+      .freeze(() => task.pause(), patience)
+      .catch(async (error: unknown) => {
+        // It ended this moment; its exit waits for the lock.
+        if (await hasEnded(container)) throw conflict(`container ${container.id} is not running`);
+        throw error;
+      });
     container.change({ to: 'paused' });
     await engine.store.save(container.record, { durable: false });
     publish(engine, container, 'pause');
   });
+}
+
+/** True when the process is gone although its end has not been dealt with. */
+export async function hasEnded({ task }: Container): Promise<boolean> {
+  return task === undefined || (await task.status().catch(() => 'stopped')) === 'stopped';
 }
 
 /** @throws conflict  it is not paused */
@@ -138,7 +156,10 @@ export async function unpauseContainer(reference: string, engine: Engine): Promi
 }
 
 async function resume(container: Container, engine: Engine): Promise<void> {
-  await container.task?.resume();
+  await container.task?.resume().catch(async (error: unknown) => {
+    if (await hasEnded(container)) throw conflict(`Container ${container.id} is not paused`);
+    throw error;
+  });
   container.change({ to: 'resumed' });
   await engine.store.save(container.record, { durable: false });
   publish(engine, container, 'unpause');

@@ -5,6 +5,7 @@ import { adaptLimits } from '../create/validate-resources';
 import { type Engine, publish } from '../engine';
 import { resourceLimits } from '../spec/resources';
 import { isAlive } from './state';
+import { hasEnded } from './stop-container';
 
 /**
  * Changes limits and the restart policy; of a running container at once.
@@ -25,7 +26,12 @@ export async function updateContainer(reference: string, request: UpdateRequest,
         update: true,
       });
       if (isAlive(state) && container.task)
-        await container.task.update(resourceLimits(changedLimits(record.hostConfig, updated)));
+        await container.task
+          .update(resourceLimits(changedLimits(record.hostConfig, updated)))
+          .catch(async (error: unknown) => {
+            // It ended this moment: the limits are those of its next start.
+            if (!(await hasEnded(container))) throw error;
+          });
       record.hostConfig = updated;
       container.touch();
       await engine.store.save(record, { durable: true });

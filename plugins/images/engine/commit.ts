@@ -91,7 +91,7 @@ async function commitLayer(
   try {
     const directory = snapshotter.upperPath(containerId);
     if (request.consume) await snapshotter.unmount(containerId);
-    const packed = await workers.pack(
+    const packing = workers.pack(
       {
         directory,
         form: request.consume ? 'recipe' : 'archive',
@@ -100,9 +100,12 @@ async function commitLayer(
       },
       signal,
     );
-    // Half a tree must not become an image.
-    if (!snapshotter.hasWritable(containerId))
-      throw conflict(`container ${containerId} was removed while it was committed: nothing was made`);
+    // Half a tree must not become an image, whether or not its other half was missed.
+    const packed = await packing.catch((error: unknown) => {
+      assertStillThere(containerId, stores);
+      throw error;
+    });
+    assertStillThere(containerId, stores);
     if (packed.entries === 0) return undefined;
     const { diffId, sizeBytes, fileBytes } = packed;
     const chainId = below === undefined ? diffId : chainIds([below, diffId])[1]!;
@@ -115,6 +118,12 @@ async function commitLayer(
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** @throws conflict */
+function assertStillThere(containerId: string, { snapshotter }: Stores): void {
+  if (!snapshotter.hasWritable(containerId))
+    throw conflict(`container ${containerId} was removed while it was committed: nothing was made`);
 }
 
 /** The config blob. @see OCI image spec, config.md */

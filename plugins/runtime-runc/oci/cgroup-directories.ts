@@ -1,4 +1,4 @@
-import { readdir, readFile, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '@gantry/sdk';
 
@@ -27,6 +27,14 @@ export class CgroupDirectories {
   async pids(): Promise<number[]> {
     const base = this.directory('pids') ?? this.directory('freezer') ?? this.directory('memory');
     return base === undefined ? [] : [...new Set(await pidsBelow(base))];
+  }
+
+  /** Lets frozen processes go on. No error when the group is gone. */
+  async thaw(): Promise<void> {
+    const v1 = this.byController.get('freezer');
+    const [base, file, word] =
+      v1 === undefined ? [this.unified ?? '/sys/fs/cgroup', 'cgroup.freeze', '0'] : [v1, 'freezer.state', 'THAWED'];
+    await writeFile(join(base, this.relativePath, file), word).catch(() => undefined);
   }
 
   /** How often the OOM killer struck inside. Undefined when the group or its memory controller is not there. */

@@ -80,7 +80,7 @@ export class ContainerTask implements Task {
   async kill(signal: number): Promise<void> {
     this.init.signal(signal);
     // A frozen process dies of SIGKILL only when it is thawed; other signals wait for the resume.
-    if (signal === SIGKILL && this.paused) await this.resume().catch(() => undefined);
+    if (signal === SIGKILL && this.paused) await this.thaw();
   }
 
   async killAll(signal: number): Promise<void> {
@@ -92,11 +92,18 @@ export class ContainerTask implements Task {
         // It ended meanwhile.
       }
     }
-    if (signal === SIGKILL && this.paused) await this.resume().catch(() => undefined);
+    if (signal === SIGKILL && this.paused) await this.thaw();
   }
 
   resize(columns: number, rows: number): Promise<void> {
     return this.init.resize(columns, rows);
+  }
+
+  /** Lets what was killed die. Not by the shim: a process that was frozen while it was started holds that up. */
+  private async thaw(): Promise<void> {
+    await this.environment.cgroup?.thaw();
+    this.paused = false;
+    void this.init.service.resume(this.id).catch(() => undefined);
   }
 
   async pause(): Promise<void> {
