@@ -50,7 +50,8 @@ export async function takeSample(pid: number, cgroupVersion: 1 | 2, ownNetwork: 
 
 type CgroupPart = Omit<Sample, 'networks' | 'cpu'> & { readonly cpu: Omit<Sample['cpu'], 'systemNs' | 'onlineCpus'> };
 
-async function readSplit(directories: CgroupDirectories): Promise<CgroupPart> {
+/** @param directories by controller, of version 1 */
+export async function readSplit(directories: CgroupDirectories): Promise<CgroupPart> {
   const read = (controller: string, name: string) => readCgroupFile(directories.get(controller), name);
   const [
     usage,
@@ -105,7 +106,8 @@ async function readSplit(directories: CgroupDirectories): Promise<CgroupPart> {
   };
 }
 
-async function readUnified(directory: string | undefined): Promise<CgroupPart> {
+/** @param directory of the one group of version 2 */
+export async function readUnified(directory: string | undefined): Promise<CgroupPart> {
   const read = (name: string) => readCgroupFile(directory, name);
   const [cpuStat, memory, limit, memoryStat, pids, pidsMax, io] = await Promise.all([
     read('cpu.stat'),
