@@ -6,9 +6,12 @@ import { builderConfig } from './config';
 import { FileWorkers } from './copy/file-workers';
 import type { Builder } from './engine/builder';
 import { Scratch } from './engine/scratch';
+import { StepContainers } from './engine/step-containers';
 import { builderInfo } from './info';
 import { buildRoutes } from './routes/build-routes';
 
+/** One builder per started plugin; `ready` is told of it by the same context. */
+const builders = new WeakMap<object, Builder>();
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** Builds images from Dockerfiles. */
@@ -19,7 +22,8 @@ export const plugin = definePlugin({
   provides: { routes: ApiRoutes1, info: SystemInfo1 },
   requires: { images: Images1, containers: Containers1, events: EventBus1 },
   config: builderConfig,
-  async start({ needs, config, settings, stateDir, log, onStop }) {
+  async start(context) {
+    const { needs, config, settings, stateDir, log, onStop } = context;
     const { images, containers, events } = needs;
     const files = new FileWorkers();
     onStop(files);
@@ -31,10 +35,12 @@ export const plugin = definePlugin({
       settings,
       log,
       files,
+      steps: await StepContainers.open(join(stateDir, 'steps'), containers, log),
       scratch: await Scratch.open(join(stateDir, 'tmp')),
       cache: await BuildCache.open(join(stateDir, 'cache'), images, inContainer, log),
       cacheMounts: await CacheMounts.open(join(stateDir, 'cache-mounts')),
     };
+    builders.set(context, builder);
     const limits = { maximumBytes: config['cache-bytes'], maximumAgeMs: config['cache-days'] * dayMs };
     const afterBuild = () => {
       builder.cache.collect(limits).catch((error: unknown) => {
@@ -43,4 +49,6 @@ export const plugin = definePlugin({
     };
     return { routes: { routes: buildRoutes(builder, afterBuild) }, info: builderInfo(builder) };
   },
+  // The containers have been taken over by now.
+  ready: (context) => builders.get(context)?.steps.collect(),
 });

@@ -29,8 +29,9 @@ function summarize({ id, record }: Container): ContainerSummary {
   };
 }
 
-function parse({ name, config, hostConfig }: ContainerRequest) {
+function parse({ id, name, config, hostConfig }: ContainerRequest) {
   return {
+    ...(id === undefined ? {} : { id }),
     name: name ?? '',
     platform: '',
     config: configDocument.decode(config, ''),

@@ -12,6 +12,8 @@ export interface ContainerSummary {
 
 /** A container to be made, in the Engine API's own documents and field names. @see POST /containers/create */
 export interface ContainerRequest {
+  /** 64 random hex digits, for who must know the id before it exists. Absent = chosen here. */
+  readonly id?: string;
   /** Absent = a generated one. */
   readonly name?: string;
   /** The `ContainerConfig` document, `Image` included. */

@@ -253,32 +253,23 @@ export class Build {
     hostConfig: Readonly<Record<string, unknown>> = {},
   ): Promise<string> {
     const { request, builder } = this;
-    const { id } = await builder.containers.create(
+    return builder.steps.create(
+      { ...config, Image: imageId },
       {
-        config: { ...config, Image: imageId },
-        hostConfig: {
-          ...request.resources,
-          ...(request.networkMode === '' ? {} : { NetworkMode: request.networkMode }),
-          ...(request.extraHosts.length === 0 ? {} : { ExtraHosts: request.extraHosts }),
-          // Its output goes to the client and nowhere else.
-          LogConfig: { Type: 'none' },
-          ...hostConfig,
-        },
+        ...request.resources,
+        ...(request.networkMode === '' ? {} : { NetworkMode: request.networkMode }),
+        ...(request.extraHosts.length === 0 ? {} : { ExtraHosts: request.extraHosts }),
+        // Its output goes to the client and nowhere else.
+        LogConfig: { Type: 'none' },
+        ...hostConfig,
       },
       signal,
     );
-    return id;
-  }
-
-  async removeContainer(id: string): Promise<void> {
-    await this.builder.containers.remove(id, { force: true, volumes: true }).catch((error: unknown) => {
-      this.builder.log.warn('a container of a build step could not be removed', { id, error: errorMessage(error) });
-    });
   }
 
   /** Removes it while the build goes on. */
   removeLater(id: string): void {
-    this.later(this.removeContainer(id));
+    this.later(this.builder.steps.remove(id));
   }
 
   /** Waits for everything that was left to be done, then forgets it. */

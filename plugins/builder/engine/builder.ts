@@ -3,6 +3,7 @@ import type { BuildCache } from '../cache/build-cache';
 import type { CacheMounts } from '../cache/cache-mounts';
 import type { FileWorkers } from '../copy/file-workers';
 import type { Scratch } from './scratch';
+import type { StepContainers } from './step-containers';
 
 /** What every build leans on. */
 export interface Builder {
@@ -12,6 +13,7 @@ export interface Builder {
   readonly settings: DaemonSettings;
   readonly log: Logger;
   readonly files: FileWorkers;
+  readonly steps: StepContainers;
   readonly scratch: Scratch;
   readonly cache: BuildCache;
   readonly cacheMounts: CacheMounts;

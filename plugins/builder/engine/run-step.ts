@@ -76,11 +76,12 @@ async function runAndCommit(
     state.imageId = made;
     succeeded = true;
   } finally {
-    if (signal.aborted) await build.removeContainer(id);
+    const { steps } = build.builder;
+    if (signal.aborted) await steps.remove(id);
     else if (request.forceRemove || (request.remove && succeeded)) {
       build.removeLater(id);
       output.text(`Removing intermediate container ${shortId(id)}\n`);
-    }
+    } else await steps.keep(id);
   }
 }
 

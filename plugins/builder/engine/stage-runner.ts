@@ -91,6 +91,7 @@ async function showContainer({ build, state, output, signal }: Step, createdBy: 
   if (!request.remove && state.imageId !== undefined) {
     const id = await build.createContainer(state.imageId, { Cmd: ['/bin/sh', '-c', createdBy] }, signal);
     output.text(` ---> Running in ${shortId(id)}\n`);
+    await build.builder.steps.keep(id);
     return;
   }
   const id = randomBytes(6).toString('hex');

@@ -21,6 +21,8 @@ import { parseLink } from './validate-network';
 import { adaptLimits } from './validate-resources';
 
 export interface CreateRequest {
+  /** 64 hex digits; absent = random ones. */
+  readonly id?: string;
   /** Empty = a generated one. */
   readonly name: string;
   /** `linux/amd64`; empty = the image's. */
@@ -46,7 +48,7 @@ export async function createContainer(
   engine: Engine,
   signal: AbortSignal,
 ): Promise<{ id: string; warnings: string[] }> {
-  const id = randomBytes(32).toString('hex');
+  const id = asked.id ?? randomBytes(32).toString('hex');
   const wantedName = asked.name === '' ? undefined : checkName(asked.name);
   if (asked.config.Image === '') throw invalidParameter('no image specified: Config.Image is empty');
   const image = await engine.images.resolve(asked.config.Image);
