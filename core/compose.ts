@@ -9,7 +9,7 @@ import {
   SystemInfo1,
   systemClock,
 } from '@gantry/sdk';
-import { container, type DependencyContainer, type InjectionToken, instanceCachingFactory } from 'tsyringe';
+import { container, type DependencyContainer, type InjectionToken } from 'tsyringe';
 import { ApiServer } from './api/api-server';
 import { AuthorizationChain } from './authz/authorization-chain';
 import type { Configuration } from './config/read-configuration';
@@ -68,7 +68,14 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
   const parts = container.createChildContainer();
   const provide = <T>(name: Token<T>, make: (from: DependencyContainer) => T): void => {
     if (parts.isRegistered(name)) throw new Error(`${name.description} is registered twice`);
-    parts.register(name, { useFactory: instanceCachingFactory(make) });
+    // tsyringe's own cache asks again for a part that is absent.
+    let made: { readonly part: T } | undefined;
+    parts.register(name, {
+      useFactory: (from) => {
+        made ??= { part: make(from) };
+        return made.part;
+      },
+    });
   };
   provide(tokens.configuration, () => inputs.configuration);
   provide(tokens.settings, () => inputs.settings);

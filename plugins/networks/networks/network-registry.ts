@@ -221,7 +221,8 @@ export class NetworkRegistry {
   private async keep(record: NetworkRecord): Promise<NetworkRecord> {
     await this.deps.store.save(record.id, record);
     this.networks.set(record.id, record);
-    this.publish(record, 'create');
+    // Those that are always there are nobody's news.
+    if (!predefinedNames.has(record.name)) this.publish(record, 'create');
     return record;
   }
 
