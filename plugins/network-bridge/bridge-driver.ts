@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import {
   conflict,
   type DaemonSettings,
@@ -10,7 +9,6 @@ import {
   type Logger,
   type NetworkDriver,
   notFound,
-  systemError,
 } from '@gantry/sdk';
 import { forgetConnections } from '@gantry/sdk/linux/conntrack';
 import type { NetlinkSocket } from '@gantry/sdk/linux/netlink';
@@ -169,8 +167,7 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
       if (endpoint === undefined) return;
       await unpublish(endpoint);
       // Out of a sandbox that lives on the pair goes at once; otherwise it goes with the sandbox.
-      if (endpoint.sandboxKey !== '' && existsSync(endpoint.sandboxKey))
-        await removeEndpointLink(socket, endpointId, endpoint.sandboxKey);
+      await removeEndpointLink(socket, endpointId, endpoint.sandboxKey);
     },
 
     async programExternalConnectivity(networkId, endpointId, options) {
@@ -238,8 +235,6 @@ export async function setUpNetwork(
   const gateways = [...(options.inhibitIPv4 ? [] : ipv4), ...ipv6]
     .map((pool) => pool.gateway)
     .filter((gateway) => gateway !== undefined);
-  if (gateways.length === 0 && !options.internal)
-    throw systemError(`bridge ${options.bridgeName} has no gateway address`);
   network.index = await ensureBridge(socket, {
     name: options.bridgeName,
     owner: deps.owner,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import {
   conflict,
   type EndpointInterface,
@@ -119,7 +119,7 @@ export function createParentLinkDriver(kind: LinkMode['kind'], deps: ParentLinkD
       const found = network(networkId);
       const iface = endpointOf(networkId, endpointId);
       const parent = await ensureParent(socket, owner, found.options);
-      const namespaceFd = sandboxKey === '' ? undefined : openSync(sandboxKey, 'r');
+      const namespaceFd = existsSync(sandboxKey) ? openSync(sandboxKey, 'r') : undefined;
       const name = linkName(endpointId);
       const { link } = found.options;
       try {
@@ -141,7 +141,10 @@ export function createParentLinkDriver(kind: LinkMode['kind'], deps: ParentLinkD
       };
     },
 
-    leave: async () => undefined,
+    /** In the host's namespace is only what no sandbox has taken; the engine brings back what one has. */
+    async leave(networkId, endpointId) {
+      if (parents.get(networkId)?.endpoints.has(endpointId)) await socket.request([deleteLink(linkName(endpointId))]);
+    },
 
     async restore(stored) {
       for (const { networkId, options, ipv4, ipv6, endpoints } of stored) {

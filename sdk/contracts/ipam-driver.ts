@@ -16,6 +16,8 @@ export interface IpamDriver {
     readonly v6: boolean;
     /** Pools (CIDR) the answer should not overlap when `pool` is empty: host routes and other networks. In process only. */
     readonly avoid?: readonly string[];
+    /** Nobody may hold the pool yet: networks of this engine do not share subnets. In process only. */
+    readonly exclusive?: boolean;
   }): Promise<{ readonly poolId: string; readonly pool: string; readonly data: Readonly<Record<string, string>> }>;
   releasePool(poolId: string): Promise<void>;
   /**

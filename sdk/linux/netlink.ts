@@ -128,9 +128,11 @@ export class NetlinkSocket {
     const { data, sequences } = this.encode([message], 0);
     if (sendCall(this.fd, data, data.length, 0) < 0) throw systemCallError('send', errno(), 'netlink');
     const replies: NetlinkReply[] = [];
-    for (;;) {
+    for (let answered = false; ; ) {
+      // Acknowledgements of requests that are under way may come before the answer.
       for (const reply of this.receive()) {
         if (reply.sequence !== sequences[0]) continue;
+        answered = true;
         if (reply.type === NLMSG_DONE) return replies;
         if (reply.type === NLMSG_ERROR) {
           const failure = failureOf(reply.body);
@@ -139,7 +141,7 @@ export class NetlinkSocket {
         }
         replies.push({ type: reply.type, body: reply.body });
       }
-      if (!isDump) return replies;
+      if (!isDump && answered) return replies;
     }
   }
 

@@ -24,7 +24,7 @@ export interface EndpointLink {
   /** Noted on the host's end, so that it can be told from others'. */
   readonly owner: string;
   readonly bridgeIndex: number;
-  /** Path of the namespace the far end is born in; empty = it stays here until somebody takes it. */
+  /** Path of the namespace the far end is born in; where there is none it stays here until somebody takes it. */
   readonly sandboxKey: string;
   readonly macAddress: string;
   readonly mtu: number;
@@ -36,7 +36,7 @@ export interface EndpointLink {
 export async function createEndpointLink(socket: NetlinkSocket, link: EndpointLink): Promise<void> {
   const mac = Uint8Array.from(link.macAddress.split(':').map((digits) => Number.parseInt(digits, 16)));
   const mtu = link.mtu > 0 ? link.mtu : undefined;
-  const namespaceFd = link.sandboxKey === '' ? undefined : openSync(link.sandboxKey, 'r');
+  const namespaceFd = existsSync(link.sandboxKey) ? openSync(link.sandboxKey, 'r') : undefined;
   const name = hostEnd(link.endpointId);
   try {
     await socket.request([

@@ -15,6 +15,8 @@ import { type PoolSource, poolsOf } from './default-pools';
 interface Pool {
   readonly block: Cidr;
   readonly addresses: AddressSet;
+  /** The same request gives the same pool, which stays until everybody has released it (P-IPAM-2). */
+  users: number;
 }
 
 /**
@@ -58,12 +60,18 @@ export function createDefaultIpam(sources: readonly PoolSource[]): IpamDriver {
       const range = request.subPool === '' ? undefined : parseCidr(request.subPool).block;
       if (range && (range.version !== block.version || range.base < block.base || lastOf(range) > lastOf(block)))
         throw invalidParameter(`invalid subpool ${request.subPool}: not within ${request.pool}`);
+      const known = pools.get(poolIdOf(request.addressSpace, block, range));
+      if (known !== undefined && !request.exclusive) {
+        known.users++;
+        return { poolId: poolIdOf(request.addressSpace, block, range), pool: formatCidr(block), data: {} };
+      }
       if (!free(block)) throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
       return register(request.addressSpace, block, range);
     },
 
     async releasePool(poolId) {
-      pools.delete(poolId);
+      const pool = pools.get(poolId);
+      if (pool !== undefined && --pool.users === 0) pools.delete(poolId);
     },
 
     async requestAddress(poolId, address) {
@@ -80,8 +88,12 @@ export function createDefaultIpam(sources: readonly PoolSource[]): IpamDriver {
   };
 
   function register(space: string, block: Cidr, range: Cidr | undefined) {
-    const poolId = `${space}/${formatCidr(block)}${range ? `/${formatCidr(range)}` : ''}`;
-    pools.set(poolId, { block, addresses: new AddressSet(block, range) });
+    const poolId = poolIdOf(space, block, range);
+    pools.set(poolId, { block, addresses: new AddressSet(block, range), users: 1 });
     return { poolId, pool: formatCidr(block), data: {} };
   }
+}
+
+function poolIdOf(space: string, block: Cidr, range: Cidr | undefined): string {
+  return `${space}/${formatCidr(block)}${range ? `/${formatCidr(range)}` : ''}`;
 }

@@ -78,6 +78,7 @@ async function requestPool(
     options: wishes.options,
     v6: version === 6,
     avoid: wishes.avoid,
+    exclusive: true,
   };
   const avoid = wishes.avoid.map((cidr) => parseCidr(cidr).block).filter((block) => block.prefixLength > 0);
   const rejected = new CleanupStack();

@@ -107,3 +107,14 @@ test('a namespace whose preparation fails leaves no file and no mount', () => {
   ).toThrow('no');
   expect(existsSync(path)).toBe(false);
 });
+
+test('questions are answered while requests of the same socket are under way', async () => {
+  await socket.request([newBridge('busy0')]);
+  const under = Array.from({ length: 40 }, (_, n) => socket.request([changeLink('busy0', { mtu: 1400 + n })]));
+  for (let n = 0; n < 200; n++) {
+    expect(getLink(socket, 'busy0')?.name).toBe('busy0');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(under);
+  await socket.request([deleteLink('busy0')]);
+});
