@@ -40,7 +40,10 @@ export async function startEngine(
   onStop(() => stopContainersForShutdown(engine));
   return {
     containers: containerManager(engine),
-    routes: { routes: engineRoutes(engine) },
+    routes: {
+      routes: engineRoutes(engine),
+      subjectOf: (path, params) => requestSubject(engine, path, params),
+    },
     info: systemInfo(engine),
     metrics: containerMetrics(engine),
   };

@@ -8,11 +8,19 @@ import { Guard, refuse } from '../support/authorization-guard';
 import { type Attempt, bypassCorpus } from '../support/bypass-corpus';
 import { followRecipe } from '../support/certificates';
 import { daemonForSuite } from '../support/daemon';
+import { refusedStart } from '../support/refused-start';
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-bypass-'));
 followRecipe(folder);
 const guard = new Guard('guard', folder);
-beforeAll(() => guard.serve());
+/** It waits for the plugin as long as the protocol says (P-CALL-5); the other tests run meanwhile. */
+let missing: Promise<{ said: string; ms: number }>;
+beforeAll(async () => {
+  const startedAt = Date.now();
+  const args = ['-H', `unix://${join(folder, 'refused.sock')}`, '--authorization-plugin', 'not-there'];
+  missing = refusedStart(folder, args).then((said) => ({ said, ms: Date.now() - startedAt }));
+  await guard.serve();
+});
 const daemon = daemonForSuite({
   config: {
     'plugin-directories': { sockets: folder, specs: [] },
@@ -22,7 +30,7 @@ const daemon = daemonForSuite({
     tlscert: join(folder, 'server-cert.pem'),
     tlskey: join(folder, 'server-key.pem'),
   },
-  args: ['-H', 'tcp://127.0.0.1:0'],
+  args: ['-H', 'tcp://127.0.0.1:0', '--debug'],
   busybox: false,
 });
 afterEach(() => guard.reset());
@@ -31,10 +39,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+let port = 0;
+beforeAll(async () => {
+  port = await daemon().tcpPort();
+});
+
 const transports: Readonly<Record<string, () => Socket>> = {
   'a unix socket': () => net.connect({ path: daemon().socketPath, allowHalfOpen: true }),
   TLS: () => {
-    const port = Number(/API listens.*tcp:\/\/\S+?:(\d+)/.exec(daemon().log)![1]);
     const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((file) => readFileSync(join(folder, file)));
     // Node hands allowHalfOpen on; its types do not know.
     const options = { port, host: '127.0.0.1', ca, cert, key, servername: 'localhost', allowHalfOpen: true };
@@ -95,8 +107,8 @@ test.each(combinations)('over %s nothing passes that is refused %s', async (over
   const attempts = bypassCorpus(`smuggled${letters}`);
   guard.judge = (shown) => (judges[how]!(shown) ? refuse('smuggler') : { allow: true });
   const created: string[] = [];
-  for (let at = 0; at < attempts.length; at += 60) {
-    const batch = attempts.slice(at, at + 60);
+  for (let at = 0; at < attempts.length; at += 90) {
+    const batch = attempts.slice(at, at + 90);
     const answers = await Promise.all(batch.map((attempt) => send(transports[over]!, attempt)));
     batch.forEach(({ what }, index) => {
       if (/^HTTP\/1\.\d 201/m.test(answers[index]!)) created.push(what);
@@ -117,3 +129,40 @@ test('without anybody’s objection the plain request passes, so the attempts ar
   for (const connect of Object.values(transports)) expect(await send(connect, plain!)).toMatch(/^HTTP\/1\.1 201/);
   await daemon().api.delete('/volumes/smuggledfine');
 });
+
+test.each([
+  ['plainly', []],
+  ['with an Upgrade header', ['Connection: Upgrade', 'Upgrade: tcp']],
+  [
+    'as a websocket',
+    ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AA=='],
+  ],
+  ['for HTTP/2', ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__']],
+])('every route the daemon has is asked about, %s', async (_how, lines) => {
+  await daemon().api.get('/_ping');
+  const registered = [...daemon().log.matchAll(/registering route.* method=(\w+) path="?([^"\s]+)/g)];
+  const routes = [...new Set(registered.map(([, method, path]) => `${method} ${path!.replace(/\{[^}]*\}/g, 'x')}`))];
+  expect(routes.length).toBeGreaterThan(60);
+  guard.reset();
+  guard.judge = () => refuse('nothing passes');
+  const outcomes: [string, string | undefined][] = [];
+  for (let at = 0; at < routes.length; at += 50)
+    outcomes.push(
+      ...(await Promise.all(
+        routes.slice(at, at + 50).map(async (route): Promise<[string, string | undefined]> => {
+          const connection = lines.length > 0 ? lines : ['Connection: close'];
+          const bytes = `${[`${route} HTTP/1.1`, 'Host: x', ...connection].join('\r\n')}\r\n\r\n`;
+          const text = await send(transports['a unix socket']!, { what: route, bytes });
+          return [route, /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]];
+        }),
+      )),
+    );
+  expect(outcomes).toEqual(routes.map((route) => [route, '403']));
+  expect(guard.requests.map(({ method, uri }) => `${method} ${uri}`).sort()).toEqual([...routes].sort());
+});
+
+test('a plugin that is to judge requests and is not there keeps the daemon from starting (P-AZ-11)', async () => {
+  const { said, ms } = await missing;
+  expect(said).toMatch(/failed to validate authorization plugin: .*not-there/);
+  expect(ms).toBeGreaterThan(10_000);
+}, 60_000);

@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { followRecipe } from '../support/certificates';
 import { daemonForSuite } from '../support/daemon';
 import { DockerCli } from '../support/docker-cli';
+import { refusedStart } from '../support/refused-start';
 
-const bin = resolve(__dirname, '../../core/bin/gantryd.js');
 const folder = mkdtempSync(join(tmpdir(), 'gantry-listeners-'));
 const certs = join(folder, 'certs');
 followRecipe(certs);
@@ -28,7 +27,7 @@ const daemon = daemonForSuite({
 });
 
 test('certificates are found in ~/.docker, and serving everybody is warned of', async () => {
-  const port = /API listens.*tcp:\/\/\S+?:(\d+)/.exec(daemon().log)![1];
+  const port = await daemon().tcpPort();
   const cli = new DockerCli(`tcp://localhost:${port}`, join(folder, 'client'), {
     DOCKER_TLS_VERIFY: '1',
     DOCKER_CERT_PATH: certs,
@@ -39,32 +38,8 @@ test('certificates are found in ~/.docker, and serving everybody is warned of', 
   expect(daemon().log).toMatch(/level=warning? msg="binding to tcp:\/\/localhost:0 without verifying clients/);
 });
 
-let refusals = 0;
-
-/** Starts a daemon that cannot start, and gives what it said. */
-function refusal(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const state = join(folder, `refused-${refusals++}`);
-  mkdirSync(state);
-  const own = ['data-root', 'exec-root', 'pidfile'].map((name) => `--${name}=${join(state, name)}`);
-  writeFileSync(join(state, 'empty.json'), '{}');
-  const flags = [`--config-file=${join(state, 'empty.json')}`, '--bridge=none', ...own, ...args];
-  return new Promise((done, fail) => {
-    const options = { env: { ...process.env, HOME: folder, DOCKER_CERT_PATH: '', ...env }, timeout: 20_000 };
-    execFile(process.execPath, [bin, ...flags], options, (error, stdout, stderr) =>
-      error?.code === 1 ? done(stdout + stderr) : fail(new Error(`exit ${error?.code}: ${stdout}${stderr}`)),
-    );
-  });
-}
-
-/** It waits for the plugin; the other tests run meanwhile. */
-let missing: Promise<{ said: string; ms: number }>;
-beforeAll(() => {
-  const startedAt = Date.now();
-  missing = refusal(['-H', `unix://${join(folder, 'b.sock')}`, '--authorization-plugin', 'not-there']).then((said) => ({
-    said,
-    ms: Date.now() - startedAt,
-  }));
-});
+const refusal = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  refusedStart(folder, args, { HOME: folder, DOCKER_CERT_PATH: '', ...env });
 
 const file = (name: string) => join(certs, name);
 const tcp = ['-H', 'tcp://127.0.0.1:0'];
@@ -109,10 +84,3 @@ test('a group that is not there is refused, except for the usual one', async () 
     'group nobody-has-this for the API socket does not exist',
   );
 });
-
-test('a plugin that is to judge requests and is not there keeps the daemon from starting (P-AZ-11)', async () => {
-  const { said, ms } = await missing;
-  expect(said).toMatch(/failed to validate authorization plugin: .*not-there/);
-  // It had its chance: plugins may start a little later than the daemon (P-CALL-5).
-  expect(ms).toBeGreaterThan(10_000);
-}, 40_000);

@@ -11,12 +11,18 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const upload = (method: string, path: string) =>
   `${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 1000000\r\n\r\n${'\0'.repeat(1500)}`;
 const upgrade = ['Connection: Upgrade', 'Upgrade: tcp'];
+const webSocket = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+];
 
 /** How a client goes: at which moment, and in which way. */
 const ways = ['at once', 'after the head', 'after a while', 'ends its side, then goes'] as const;
 
 async function leave(bytes: string, way: (typeof ways)[number]): Promise<void> {
-  const port = Number(/API listens.*tcp:\/\/\S+?:(\d+)/.exec(daemon().log)![1]);
+  const port = await daemon().tcpPort();
   const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   socket.on('error', () => {});
   await new Promise((resolve) => socket.once('connect', resolve));
@@ -61,6 +67,8 @@ test('clients that break off, whatever they asked for and whenever, leave nothin
     () => get('/images/busybox/get'),
     () => post('/containers/talks/attach?stream=1&stdout=1&logs=1'),
     () => post('/containers/listens/attach?stream=1&stdin=1&stdout=1', '', upgrade),
+    () =>
+      `GET /containers/listens/attach/ws?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\n${webSocket.join('\r\n')}\r\n\r\n\x82\x05hello`,
     () => post('/containers/listens/wait'),
     async () => post(`/exec/${await execOf()}/start`, '{"Tty":false}', upgrade),
     async () => post(`/exec/${await execOf()}/start`, '{"Tty":true}'),

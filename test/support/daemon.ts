@@ -76,6 +76,12 @@ export class TestDaemon {
     return existsSync(this.logPath) ? readFileSync(this.logPath, 'utf8') : '';
   }
 
+  /** The port of the tcp socket, which may be open a little later than the unix socket. */
+  tcpPort(): Promise<number> {
+    const said = () => Number(/API listens.*tcp:\/\/\S+?:(\d+)/.exec(this.log)?.[1]) || undefined;
+    return eventually('the tcp socket to be open', said);
+  }
+
   get configPath(): string {
     return join(this.folder, 'daemon.json');
   }
