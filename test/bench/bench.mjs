@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { busyboxArchive, dockerArchive } from '../../core/setup/hello/image.mjs';
 import { startPrivateDaemon } from '../../core/setup/hello/private-daemon.mjs';
+import { buildRows } from './build-rows.mjs';
 import { Engine, image } from './engine.mjs';
 import { crowdRows, execRows, plainRows } from './rows.mjs';
 
@@ -44,7 +45,7 @@ try {
   // The crowd goes first: idle memory is that of a daemon that has not worked yet.
   await measureAround(engines, crowdRows);
   await measureAround(engines, execRows);
-  await measure(engines, plainRows.filter(wanted), () => archive);
+  await measure(engines, [...plainRows, ...buildRows].filter(wanted), () => archive);
   print(engines);
 } catch (error) {
   console.error(`bench: ${error.message}`);

@@ -23,7 +23,7 @@ export function busyboxArchive(reference) {
 
 /** @param layers lowest first; each a list of folders (name ends in "/"), files and symbolic links */
 export function dockerArchive(reference, layers) {
-  const tars = layers.map(tar);
+  const tars = layers.map(tarOf);
   const created = '1970-01-01T00:00:00Z';
   const config = Buffer.from(
     JSON.stringify({
@@ -38,7 +38,7 @@ export function dockerArchive(reference, layers) {
   const id = sha256(config);
   const paths = tars.map((_, i) => `layer${i}/layer.tar`);
   const manifest = [{ Config: `${id}.json`, RepoTags: [reference], Layers: paths }];
-  return tar([
+  return tarOf([
     ...tars.flatMap((data, i) => [
       { name: `layer${i}/`, mode: 0o755 },
       { name: paths[i], mode: 0o644, data },
@@ -51,7 +51,7 @@ export function dockerArchive(reference, layers) {
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
 /** POSIX ustar of folders (name ends in "/"), symbolic links and files, all of root's. */
-function tar(entries) {
+export function tarOf(entries) {
   const blocks = [];
   for (const { name, mode = 0o777, data = Buffer.alloc(0), link = '' } of entries) {
     const header = Buffer.alloc(512);
