@@ -101,3 +101,27 @@ test('a container shares the network of another', async () => {
   ).toContain('root:x:0:');
   await docker('rm', '-f', 'main');
 });
+
+test('networks that exclude each other are refused, and a configuration network lends its settings only', async () => {
+  await docker('run', '-d', '--name', 'plain', 'busybox', 'sleep', '600');
+  await docker('run', '-d', '--name', 'hosted', '--network', 'host', 'busybox', 'sleep', '600');
+  await docker('network', 'create', '--config-only', '--subnet', '10.213.91.0/24', 'settings');
+  await docker('network', 'create', '--config-from', 'settings', 'lent');
+  const refusals = [
+    [['network', 'connect', 'host', 'plain'], 'container must be created in host network mode'],
+    [['network', 'connect', 'none', 'plain'], 'with one of the networks in private (none) mode'],
+    [['network', 'connect', 'lent', 'hosted'], 'container sharing network namespace with another container or host'],
+    [['network', 'connect', 'settings', 'plain'], 'configuration network settings cannot be used for containers'],
+    [['network', 'rm', 'settings'], 'configuration network "settings" is in use by lent'],
+    [['network', 'disconnect', 'lent', 'plain'], 'is not connected to network lent'],
+  ] as const;
+  for (const [args, message] of refusals) {
+    const { code, stderr } = await daemon().cli.run(args);
+    expect([args, code, stderr]).toEqual([args, 1, expect.stringContaining(message)]);
+  }
+  await docker('network', 'connect', 'lent', 'plain');
+  expect(await docker('inspect', '-f', '{{.NetworkSettings.Networks.lent.IPAddress}}', 'plain')).toBe('10.213.91.2');
+  await docker('rm', '-f', 'plain', 'hosted');
+  await docker('network', 'rm', 'lent');
+  await docker('network', 'rm', 'settings');
+});

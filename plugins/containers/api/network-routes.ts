@@ -1,7 +1,8 @@
-import { type ApiRoute, conflict, forbidden, invalidParameter, reply } from '@gantry/sdk';
+import { type ApiRoute, conflict, forbidden, invalidParameter, type NetworkSummary, reply } from '@gantry/sdk';
 import { flag, nullable, struct, text } from '@gantry/sdk/decode';
 import { type EndpointSettings, endpointDocument } from '../config/container-config';
 import type { Engine } from '../engine';
+import type { ContainerRecord } from '../records/container-record';
 import type { Container } from '../run/container';
 import { endpointRequest } from '../run/sandbox-request';
 import { isAlive } from '../run/state';
@@ -40,16 +41,7 @@ async function connect(container: Container, reference: string, settings: Endpoi
   await engine.locks.run(container.id, async () => {
     const { record } = container;
     assertNotGoing(container);
-    if (record.hostConfig.NetworkMode.startsWith('container:'))
-      throw forbidden(
-        'container sharing network namespace with another container or host cannot be connected to any other network',
-      );
-    if (record.hostConfig.NetworkMode === 'host' || network.driver === 'host')
-      throw forbidden('container cannot be connected to host network');
-    if (record.hostConfig.NetworkMode === 'none' && Object.hasOwn(record.networks, 'none') && network.name !== 'none')
-      throw forbidden(
-        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
-      );
+    assertCompatible(record, network);
     if (Object.hasOwn(record.networks, network.name) && !settings.IPAMConfig && isAlive(container.state))
       throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
     const endpoint = endpointRequest(network.name, settings, []);
@@ -77,6 +69,22 @@ async function disconnect(container: Container, reference: string, force: boolea
     container.touch();
     await engine.store.save(record, { durable: true });
   });
+}
+
+/** @throws invalid-parameter  the container's networks and this one exclude each other */
+function assertCompatible({ hostConfig, networks }: ContainerRecord, network: NetworkSummary): void {
+  const mode = hostConfig.NetworkMode;
+  if (network.driver === 'host' && mode !== 'host')
+    throw invalidParameter('cannot connect container to host network - container must be created in host network mode');
+  if (mode.startsWith('container:') || (mode === 'host' && network.driver !== 'host'))
+    throw invalidParameter(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  const others = Object.keys(networks).filter((name) => name !== network.name);
+  if (others.includes('none') || (network.name === 'none' && others.length > 0))
+    throw invalidParameter(
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
 }
 
 function assertNotGoing({ id, state }: Container): void {
