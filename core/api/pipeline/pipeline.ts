@@ -133,7 +133,10 @@ export class Pipeline {
     return { route: match.route, params: match.params, path, search: target.search, apiVersion };
   }
 
-  private sendError(wire: Wire, id: string, error: unknown, exchange: Exchange | undefined): void {
+  private sendError(wire: Wire, id: string, thrown: unknown, exchange: Exchange | undefined): void {
+    // Node's streams say only that they were aborted; the signal knows why.
+    const isEcho = (thrown as Error)?.name === 'AbortError' && exchange?.signal.aborted === true;
+    const error: unknown = isEcho ? exchange.signal.reason : thrown;
     const status = errorStatus(error);
     const path = exchange?.path ?? wire.request.url;
     if (status >= 500 && !(exchange?.signal.aborted ?? false)) {

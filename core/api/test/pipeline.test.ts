@@ -369,3 +369,18 @@ test('close waits for requests in flight and cuts them after the drain time', as
   await server.close(200);
   expect((await slow).body).toBe('"done"\n');
 });
+
+test('who ended its side while a stream was read is told that, not that something was aborted', async () => {
+  const reading = route('POST', '/read', async ({ signal }) => {
+    await new Promise((_, reject) => {
+      const stop = () => reject(new DOMException('This operation was aborted', 'AbortError'));
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop);
+    });
+    return reply.empty(204);
+  });
+  const { socketPath } = await startApi([reading]);
+  const socket = await connect(socketPath);
+  socket.end('POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n');
+  expect(await readToEnd(socket)).toContain('the client went away');
+});
