@@ -1,14 +1,16 @@
+import { newPlugin } from './new-plugin';
 import { testPlugin } from './test-plugin';
 
 const usage = `usage: gantry-plugin COMMAND
 
+  new KIND [NAME]           makes a project with a plugin that works
   test KIND --socket PATH   judges a plugin, in whatever language it is written
 
 gantry-plugin COMMAND --help tells more.
 `;
 
 const commands: Readonly<Record<string, (args: readonly string[], print: (text: string) => void) => Promise<number>>> =
-  { test: testPlugin };
+  { new: newPlugin, test: testPlugin };
 
 /** The command `gantry-plugin`. @returns the exit code */
 export async function runCommandLine(
