@@ -140,61 +140,26 @@ async function projectFiles(
       null,
       2,
     )}\n`,
-    'driver.js': await readFile(join(__dirname, '../../templates', `${kindName}.js`), 'utf8'),
-    [entry]: inProcess ? pluginFile(kind, name) : serverFile(kind, name),
-    'driver.test.js': testFile(kind, name),
+    'driver.js': await template(`${kindName}.js`),
+    [entry]: filled(await template(`project/${entry}`), kind, name),
+    'driver.test.js': filled(await template('project/driver.test.js'), kind, name),
     'README.md': readme(kindName, kind, name, inProcess),
   };
 }
 
-const serverFile = ({ servedAs }: ProjectKind, name: string): string => `#!/usr/bin/env node
-const { serve } = require('@gantry/sdk/serve');
-const { openDriver } = require('./driver');
+const template = (path: string): Promise<string> => readFile(join(__dirname, '../../templates', path), 'utf8');
 
-const [socketPath = '/run/docker/plugins/${name}.sock', root = '/var/lib/${name}'] = process.argv.slice(2);
-openDriver(root)
-  .then((driver) => serve({ drivers: { ${servedAs}: driver }, socketPath }))
-  .then((served) => {
-    console.log(\`listening on \${served.address}\`);
-    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => served.close().then(() => process.exit(0)));
-  })
-  .catch((error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  });
-`;
-
-const pluginFile = (
-  { capability }: ProjectKind,
-  name: string,
-): string => `const { definePlugin, object, optional, string, ${capability} } = require('@gantry/sdk');
-const { openDriver } = require('./driver');
-
-exports.plugin = definePlugin({
-  name: '${name}',
-  version: '1.0.0',
-  engine: '^${sdkVersion}',
-  provides: { '${name}': ${capability} },
-  config: object({ root: optional(string({ pattern: /^\\// })) }),
-  async start({ config, stateDir }) {
-    return { '${name}': await openDriver(config.root ?? stateDir) };
-  },
-});
-`;
-
-const testFile = ({ suite, subject }: ProjectKind, name: string): string => `const { mkdtempSync } = require('node:fs');
-const { tmpdir } = require('node:os');
-const { join } = require('node:path');
-const { test } = require('node:test');
-const { declareTests, ${suite} } = require('@gantry/sdk/conformance');
-const { openDriver } = require('./driver');
-
-const opened = openDriver(mkdtempSync(join(tmpdir(), '${name}-')));
-declareTests(test, ${suite}, async () => {
-  const driver = await opened;
-  return { ${subject} };
-});
-`;
+function filled(text: string, kind: ProjectKind, name: string): string {
+  const values: Readonly<Record<string, string>> = {
+    NAME: name,
+    SERVED_AS: kind.servedAs,
+    CAPABILITY: kind.capability,
+    SUITE: kind.suite,
+    SUBJECT: `{ ${kind.subject} }`,
+    SDK_VERSION: sdkVersion,
+  };
+  return text.replace(/__([A-Z_]+?)__/g, (_, key: string) => values[key]!);
+}
 
 function readme(kindName: string, kind: ProjectKind, name: string, inProcess: boolean): string {
   const use = kind.use.replaceAll('NAME', name);
