@@ -89,6 +89,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         execRoot: inputs.settings.execRoot,
         log: from.resolve(tokens.log),
         supervisor: from.resolve(tokens.supervisor),
+        headers: from.resolve(tokens.traces)?.headers,
       }),
   );
   provide(tokens.drivers, (from) => {

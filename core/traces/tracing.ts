@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import { errorMessage, type Logger } from '@gantry/sdk';
-import type { Context, Span, Tracer } from '@opentelemetry/api';
+import type { Context, Span, TextMapPropagator, Tracer } from '@opentelemetry/api';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import type { CallWatcher } from '../kernel/watched-instance';
 import type { RequestOutcome } from '../metrics/engine-metrics';
@@ -21,7 +21,7 @@ const flushMs = 2000;
  */
 export class Tracing {
   private readonly api: typeof import('@opentelemetry/api');
-  private readonly core: typeof import('@opentelemetry/core');
+  private readonly propagator: TextMapPropagator;
   private readonly provider: BasicTracerProvider;
   private readonly tracer: Tracer;
   private readonly current = new AsyncLocalStorage<Context>();
@@ -31,7 +31,8 @@ export class Tracing {
     private readonly log: Logger,
   ) {
     this.api = require('@opentelemetry/api');
-    this.core = require('@opentelemetry/core');
+    const { W3CTraceContextPropagator }: typeof import('@opentelemetry/core') = require('@opentelemetry/core');
+    this.propagator = new W3CTraceContextPropagator();
     const { BasicTracerProvider: Provider, BatchSpanProcessor }: typeof import('@opentelemetry/sdk-trace-base') =
       require('@opentelemetry/sdk-trace-base');
     const {
@@ -57,11 +58,7 @@ export class Tracing {
   /** Runs the work of a request in a span. */
   async request(incoming: IncomingMessage, work: () => Promise<RequestOutcome>): Promise<void> {
     const { ROOT_CONTEXT, SpanKind, SpanStatusCode, defaultTextMapGetter, trace } = this.api;
-    const parent = new this.core.W3CTraceContextPropagator().extract(
-      ROOT_CONTEXT,
-      incoming.headers,
-      defaultTextMapGetter,
-    );
+    const parent = this.propagator.extract(ROOT_CONTEXT, incoming.headers, defaultTextMapGetter);
     const method = incoming.method ?? '';
     const attributes = {
       'http.request.method': method,
@@ -93,6 +90,14 @@ export class Tracing {
       run: (work) => this.current.run(trace.setSpan(parent, span), work),
       ended: (failure) => this.endCall(span, failure),
     };
+  };
+
+  /** What a call of a plugin on a socket carries, so that the plugin can go on with the trace. */
+  readonly headers = (): Readonly<Record<string, string>> => {
+    const context = this.current.getStore();
+    const carrier: Record<string, string> = {};
+    if (context !== undefined) this.propagator.inject(context, carrier, this.api.defaultTextMapSetter);
+    return carrier;
   };
 
   /** Sends what is left. Never throws. */

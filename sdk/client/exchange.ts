@@ -35,6 +35,8 @@ export interface PluginAnswer {
 
 /** How to send a request to a plugin. */
 export interface ExchangeOptions {
+  /** Sent beside the protocol's own. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly agent: Agent | false;
   readonly tls?: PluginTls;
   readonly signal: AbortSignal;
@@ -75,6 +77,7 @@ function openOnce(
       Host: 'plugin.gantry.localhost',
       Accept: pluginMediaType,
       'Content-Length': String(body?.length ?? 0),
+      ...options.headers,
     };
     const common = { method: 'POST', path: `/${method}`, headers, agent: options.agent, signal: options.signal };
     const call =

@@ -23,6 +23,8 @@ export interface PluginClientOptions {
   readonly clock?: Clock;
   /** Told about every finished call: for metrics and health. Must not throw. */
   readonly observe?: (call: PluginCallReport) => void;
+  /** Headers of a call beside the protocol's own, such as `traceparent`; asked for with every call. */
+  readonly headers?: () => Readonly<Record<string, string>>;
 }
 
 /** How a call went. `error` is absent when the plugin answered without an error. */
@@ -98,8 +100,15 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
       error instanceof NoAnswer && !signal.aborted && (call.repeatable || !error.connected);
     // A kept connection may be stale without our knowing, so a call that must not be sent twice gets a fresh one.
     const through = call.repeatable ? agent : (false as const);
+    const headers = options.headers?.();
     const attempt = (agentOfAttempt: HttpAgent | false) =>
-      exchange(endpoint, call.method, body, { agent: agentOfAttempt, tls: options.tls, signal, maxAnswerBytes });
+      exchange(endpoint, call.method, body, {
+        agent: agentOfAttempt,
+        tls: options.tls,
+        signal,
+        maxAnswerBytes,
+        headers,
+      });
     return withRetry(call.retry ?? options.retry ?? defaultRetry, clock, signal, mayRepeat, () =>
       attempt(through).catch((error) => {
         if (error instanceof NoAnswer && error.stale && !signal.aborted) return attempt(false);

@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { daemonForSuite, type TestDaemon } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { freePort } from '../support/registry';
@@ -7,7 +12,26 @@ const collector = new TraceCollector();
 const config: Record<string, unknown> = {};
 const env: Record<string, string> = {};
 let metricsPort: number;
+const pluginCalls: { path: string; traceparent: string | undefined }[] = [];
+let isFarMade = false;
+/** A volume driver on a socket with one volume. */
+const plugin = createServer((request, response) => {
+  const path = request.url!;
+  pluginCalls.push({ path, traceparent: request.headers.traceparent as string | undefined });
+  request.resume();
+  if (path === '/VolumeDriver.Create' || path === '/VolumeDriver.Remove') isFarMade = path.endsWith('Create');
+  const Err = path === '/VolumeDriver.Get' && !isFarMade ? 'no such volume' : '';
+  const Capabilities = { Scope: 'local' };
+  response.end(
+    JSON.stringify({ Implements: ['VolumeDriver'], Capabilities, Volume: { Name: 'far' }, Volumes: [], Err }),
+  );
+});
+const pluginFolder = mkdtempSync(join(tmpdir(), 'gantry-traced-'));
 beforeAll(async () => {
+  const socket = join(pluginFolder, 'remote.sock');
+  plugin.listen(socket);
+  await once(plugin, 'listening');
+  config.plugins = { remote: { socket } };
   metricsPort = await freePort();
   config['metrics-addr'] = `127.0.0.1:${metricsPort}`;
   Object.assign(env, {
@@ -19,13 +43,19 @@ beforeAll(async () => {
     OTEL_BSP_SCHEDULE_DELAY: '50',
   });
 });
-afterAll(() => collector.close());
 const daemon = daemonForSuite({
   get config() {
     return config;
   },
   env,
   tidy: (each: TestDaemon) => each.removeEverything(),
+});
+
+// After the daemon has gone, which asks the plugin about its volumes.
+afterAll(() => {
+  collector.close();
+  plugin.close();
+  rmSync(pluginFolder, { recursive: true, force: true });
 });
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -72,6 +102,14 @@ test('metrics tell what the daemon did by dockerd’s names, and what each plugi
   expect(await metric('engine_daemon_container_states_containers{state="running"}')).toBe(0);
 });
 
+test('a plugin on a socket can go on with the trace', async () => {
+  await daemon().api.post('/volumes/create', { Name: 'far', Driver: 'remote' }, traced);
+  expect((await daemon().api.delete('/volumes/far')).status).toBe(204);
+  const created = pluginCalls.find(({ path }) => path === '/VolumeDriver.Create');
+  expect(created?.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+  expect(pluginCalls.find(({ path }) => path === '/Plugin.Activate')).toMatchObject({ traceparent: undefined });
+});
+
 test('a traced request and the plugin calls in it are spans of the client’s trace; others are not sampled', async () => {
   const { api } = daemon();
   const mount = { Type: 'volume', Source: 'traced', Target: '/data' };
@@ -96,8 +134,10 @@ test('a traced request and the plugin calls in it are spans of the client’s tr
   );
   // The driver was called by the volumes plugin, which was called for the request.
   const byId = new Map(collector.spans.map((span) => [span.spanId, span]));
-  const [driver] = collector.named('volume-driver.create');
-  expect(driver!.attributes).toContainEqual({ key: 'gantry.plugin', value: { stringValue: 'volume-local' } });
+  const local = { key: 'gantry.plugin', value: { stringValue: 'volume-local' } };
+  const driver = collector
+    .named('volume-driver.create')
+    .find(({ attributes }) => attributes.some(({ value }) => value.stringValue === local.value.stringValue));
   const manager = byId.get(driver!.parentSpanId!)!;
   expect(manager.name).toMatch(/^volumes\./);
   expect(manager.parentSpanId).toBe(server!.spanId);

@@ -27,6 +27,8 @@ export interface RemotePluginsDeps {
   /** When calls that reach nobody are repeated; the protocol's schedule (P-CALL-5) when absent. */
   readonly retry?: RetrySchedule;
   readonly supervisor?: Supervisor;
+  /** Headers of every call beside the protocol's own. */
+  readonly headers?: () => Readonly<Record<string, string>>;
 }
 
 /**
@@ -127,9 +129,9 @@ export class RemotePlugins implements DriverDiscovery {
   private async shakeHands(name: string): Promise<ActivePlugin | undefined> {
     const found = await this.locate(name);
     if (found === undefined) return undefined;
-    const { log, retry } = this.deps;
+    const { log, retry, headers } = this.deps;
     const startedAt = performance.now();
-    const client = protocolClient().connectPlugin({ ...found, retry });
+    const client = protocolClient().connectPlugin({ ...found, retry, headers });
     this.clients.add(client);
     try {
       const { implements: kinds } = await client.activate();
