@@ -49,6 +49,10 @@ test('the real client builds, with and without its deprecation switch, and runs 
   expect(await daemon().cli.ok('build', '-q', '-f', join(folder, 'Dockerfile.other'), folder)).toMatch(
     /^sha256:[0-9a-f]{64}$/,
   );
+  // From elsewhere: the client puts it into the context itself.
+  writeFileSync(join(daemon().folder, 'outside'), 'FROM busybox\nCOPY src/a /from-outside\n');
+  const outside = await daemon().cli.ok('build', '-q', '-f', join(daemon().folder, 'outside'), folder);
+  expect(await addedFiles(api(), outside.trim(), 1)).toEqual({ '/from-outside': expect.stringMatching(/a$/) });
   expect((await api().get('/_ping')).headers['builder-version']).toBe('1');
 });
 
