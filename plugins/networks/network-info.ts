@@ -13,7 +13,8 @@ export function networkInfo(drivers: DriverSet<NetworkDriver>, settings: DaemonS
           settings.defaultAddressPools.length > 0
             ? settings.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size }))
             : undefined,
-        FirewallBackend: settings.bridge.manageFirewall ? { Driver: 'nftables' } : undefined,
+        FirewallBackend:
+          settings.bridge.manageFirewall || settings.bridge.manageFirewallV6 ? { Driver: 'nftables' } : undefined,
         ...(forwarding ? {} : { Warnings: ['WARNING: IPv4 forwarding is disabled'] }),
       };
     },

@@ -45,6 +45,10 @@ export interface EndpointInterface {
 export interface EndpointOptions {
   readonly exposedPorts: readonly { readonly proto: 'tcp' | 'udp' | 'sctp'; readonly port: number }[];
   readonly portMap: readonly PortBinding[];
+  /** Name servers the user named; plain addresses. */
+  readonly dnsServers?: readonly string[];
+  /** The MAC address the user asked for, in colon form. */
+  readonly macAddress?: string;
   /** Per-endpoint driver options as the user gave them. */
   readonly generic: Readonly<Record<string, string>>;
 }

@@ -45,6 +45,8 @@ export const networkOptionKeys = {
   internal: 'com.docker.network.internal',
   exposedPorts: 'com.docker.network.endpoint.exposedports',
   portMap: 'com.docker.network.portmap',
+  dnsServers: 'com.docker.network.endpoint.dnsservers',
+  macAddress: 'com.docker.network.endpoint.macaddress',
 } as const;
 
 const protoNumbers = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -110,6 +112,15 @@ export function encodeEndpointOptions(options: EndpointOptions): Record<string, 
       HostPort: binding.hostPort,
       HostPortEnd: binding.hostPortEnd,
     })),
+    ...(options.dnsServers?.length ? { [networkOptionKeys.dnsServers]: options.dnsServers } : {}),
+    // Six bytes in base64, unlike the address of the interface.
+    ...(options.macAddress
+      ? {
+          [networkOptionKeys.macAddress]: Buffer.from(options.macAddress.replaceAll(/[:-]/g, ''), 'hex').toString(
+            'base64',
+          ),
+        }
+      : {}),
   };
 }
 
@@ -117,9 +128,14 @@ export function encodeEndpointOptions(options: EndpointOptions): Record<string, 
 export function decodeEndpointOptions(value: unknown): EndpointOptions {
   const generic: Record<string, string> = {};
   if (typeof value === 'object' && value !== null)
-    for (const [key, item] of Object.entries(value)) if (typeof item === 'string') generic[key] = item;
+    for (const [key, item] of Object.entries(value))
+      if (typeof item === 'string' && key !== networkOptionKeys.macAddress) generic[key] = item;
+  const mac = Buffer.from(stringField(value, networkOptionKeys.macAddress), 'base64').toString('hex');
+  const dnsServers = field(value, networkOptionKeys.dnsServers);
   return {
     generic,
+    ...(Array.isArray(dnsServers) ? { dnsServers: dnsServers.map(String) } : {}),
+    ...(mac.length === 12 ? { macAddress: mac.match(/../g)!.join(':') } : {}),
     exposedPorts: arrayField(value, networkOptionKeys.exposedPorts).flatMap((item) => {
       const proto = protoOf(field(item, 'Proto'));
       return proto === undefined ? [] : [{ proto, port: numberField(item, 'Port') }];

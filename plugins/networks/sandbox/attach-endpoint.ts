@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type CleanupStack,
   type EndpointOptions,
@@ -55,6 +56,8 @@ export function endpointOptions(sandbox: LiveSandbox, request: EndpointRequest):
   return {
     exposedPorts: sandbox.request.exposedPorts,
     portMap: sandbox.request.portBindings,
+    ...(sandbox.request.dns.length > 0 ? { dnsServers: sandbox.request.dns } : {}),
+    ...(request.macAddress ? { macAddress: request.macAddress } : {}),
     generic: request.driverOpts ?? {},
   };
 }
@@ -77,8 +80,8 @@ async function join(
   undo: CleanupStack,
 ): Promise<EndpointRecord> {
   const options = endpointOptions(sandbox, request);
-  const macWish = request.macAddress ?? '';
   const ipam = await deps.ipam(network.ipam.driver);
+  const macWish = request.macAddress || ((await ipam.capabilities()).requiresMacAddress ? randomMac() : '');
   const reachable = isIPv6Off(sandbox.request.sysctls) ? { ...network, enableIPv6: false } : network;
   const addresses = await reserveAddresses(ipam, reachable, request, macWish, undo);
   const wanted = { address: addresses.ipv4, addressIPv6: addresses.ipv6, macAddress: macWish };
@@ -124,6 +127,13 @@ async function join(
     boundPorts: [],
     external: false,
   };
+}
+
+/** Locally administered, and of one interface (P-IPAM-5). */
+function randomMac(): string {
+  const bytes = randomBytes(6);
+  bytes[0] = (bytes[0]! & 0xfc) | 0x02;
+  return bytes.toString('hex').match(/../g)!.join(':');
 }
 
 /** The container switches IPv6 off: it has no use for an address. */

@@ -29,7 +29,10 @@ const outsider: NetworkDriver = {
   capabilities: async () => ({ scope: 'local', connectivityScope: 'local' }),
   createNetwork: async () => undefined,
   deleteNetwork: async () => undefined,
-  createEndpoint: async () => ({ macAddress: '02:42:00:00:00:09' }),
+  async createEndpoint(_network, _endpoint, iface, more) {
+    options.push(more);
+    return iface.macAddress === '' ? { macAddress: '02:42:00:00:00:09' } : {};
+  },
   async deleteEndpoint(_network, endpoint) {
     calls.push(`delete ${linkNames().includes(`o${endpoint.slice(0, 7)}`) ? 'with' : 'without'} interface`);
     if (linkNames().includes(`o${endpoint.slice(0, 7)}`)) ip('link', 'delete', `o${endpoint.slice(0, 7)}`);
@@ -43,11 +46,13 @@ const outsider: NetworkDriver = {
   leave: async () => void calls.push('leave'),
 };
 
+const options: unknown[] = [];
 const given: string[] = [];
 const released: string[] = [];
+const macs: (string | undefined)[] = [];
 /** Gives pools in its own order, without a look at what the host uses. */
 const blind: IpamDriver = {
-  capabilities: async () => ({ requiresMacAddress: false, requiresRequestReplay: false }),
+  capabilities: async () => ({ requiresMacAddress: true, requiresRequestReplay: false }),
   defaultAddressSpaces: async () => ({ local: 'here', global: 'there' }),
   async requestPool() {
     const pool = `10.231.${given.length}.0/24`;
@@ -55,7 +60,10 @@ const blind: IpamDriver = {
     return { poolId: pool, pool, data: {} };
   },
   releasePool: async (pool) => void released.push(pool),
-  requestAddress: async (pool) => pool.replace('.0/24', '.1/24'),
+  async requestAddress(pool, _address, { 'com.docker.network.endpoint.macaddress': mac }) {
+    macs.push(mac);
+    return pool.replace('.0/24', `.${macs.length}/24`);
+  },
   releaseAddress: async () => undefined,
 };
 
@@ -116,6 +124,15 @@ test('an interface goes back to its driver when a running container leaves the n
   await engine.manager.closeSandbox(containerId);
 });
 
+test('a driver is told the name servers and the MAC address the user named', async () => {
+  await engine.api('POST', '/networks/create', { body: { Name: 'island', Driver: 'outsider' } });
+  joined = { disableGatewayService: true };
+  const endpoints = [{ network: 'island', macAddress: '02:42:aa:bb:cc:dd' }];
+  await engine.manager.openSandbox(engine.request('a', { endpoints, dns: ['192.0.2.53'] }), never);
+  expect(options.at(-1)).toMatchObject({ dnsServers: ['192.0.2.53'], macAddress: '02:42:aa:bb:cc:dd' });
+  await engine.manager.closeSandbox(engine.request('a').containerId);
+});
+
 test('a pool that overlaps a route of the host is given back, and another one asked for', async () => {
   ip('link', 'add', 'busy0', 'type', 'veth', 'peer', 'name', 'busy1');
   ip('addr', 'add', '10.231.0.9/23', 'dev', 'busy0');
@@ -125,6 +142,12 @@ test('a pool that overlaps a route of the host is given back, and another one as
   const { IPAM } = await engine.api('GET', '/networks/blind');
   expect(IPAM.Config).toEqual([{ Subnet: '10.231.2.0/24', Gateway: '10.231.2.1' }]);
   expect(released.sort()).toEqual(['10.231.0.0/24', '10.231.1.0/24']);
+  const { containerId } = engine.request('a');
+  // This driver gives addresses by MAC, so that the engine chooses one before it asks.
+  const sandbox = await open('a', ['blind']);
+  expect(macs).toEqual([undefined, expect.stringMatching(/^.[26ae](:[0-9a-f]{2}){5}$/)]);
+  expect(sandbox.endpoints[0]!.macAddress).toBe(macs[1]);
+  await engine.manager.closeSandbox(containerId);
   await engine.api('DELETE', '/networks/blind');
   ip('link', 'delete', 'busy0');
 });
