@@ -23,5 +23,7 @@ export function sendBody(
 
 /** HTTP/1.1 connections persist without saying so; dockerd does not say it either. */
 function dropConnectionHeader(response: ServerResponse): void {
+  // Nothing can follow from a client that has ended its side: it waits for our end.
+  if (response.socket?.readableEnded === true) response.shouldKeepAlive = false;
   if (response.req.httpVersionMinor === 1 && response.shouldKeepAlive) response.removeHeader('Connection');
 }

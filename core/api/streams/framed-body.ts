@@ -15,6 +15,8 @@ export class FramedBody extends Readable {
     private readonly decoder: BodyDecoder,
   ) {
     super();
+    // Its reader may have gone, when it was told what it wanted to know: then nobody minds how the body ends.
+    this.on('error', () => {});
   }
 
   override _read(): void {

@@ -289,17 +289,20 @@ test.each(['json', 'stream'])('the signal of a %s handler aborts when the client
   await hasAborted;
 });
 
-test('a client that ends its side early still gets its answer', async () => {
-  const { socketPath } = await startApi([
-    route('GET', '/slow', async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      return reply.json(200, 'done');
-    }),
-  ]);
-  const socket = await connect(socketPath);
-  socket.end('GET /slow HTTP/1.0\r\n\r\n');
-  expect(parseAnswer(await readToEnd(socket))).toMatchObject({ status: 200, body: '"done"\n' });
-});
+test.each(['HTTP/1.0', 'HTTP/1.1\r\nHost: x'])(
+  'a client that ends its side early still gets its answer, and the end: %j',
+  async (head) => {
+    const { socketPath } = await startApi([
+      route('GET', '/slow', async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return reply.json(200, 'done');
+      }),
+    ]);
+    const socket = await connect(socketPath);
+    socket.end(`GET /slow ${head}\r\n\r\n`);
+    expect(parseAnswer(await readToEnd(socket))).toMatchObject({ status: 200, body: '"done"\n' });
+  },
+);
 
 test('a write to a client that left does not end the daemon', async () => {
   let left = () => {};
