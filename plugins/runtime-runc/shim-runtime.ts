@@ -75,7 +75,11 @@ export class ShimRuntime implements Runtime {
       if (state.status === taskStatus.stopped) handle.finish(exitStatusOf(state));
       else handle.follow(state.pid);
       const paused = state.status === taskStatus.paused || state.status === taskStatus.pausing;
-      const task = new ContainerTask(id, handle, await this.environment(id, await readSpec(bundle)), paused);
+      const environment = await this.environment(id, await readSpec(bundle));
+      // A pause or resume that was cut off with the daemon before this one may be half done: the shim knows nothing of
+      // it, and refuses what does not fit to what it knows.
+      await environment.cgroup?.freeze(paused);
+      const task = new ContainerTask(id, handle, environment, paused);
       this.tasks.set(id, task);
       return task;
     } catch (error) {

@@ -100,6 +100,18 @@ test.each(['running', 'stopped'])('links of a %s container never lead out of it'
   await docker('rm', '-f', 'trap');
 });
 
+test('copies out of a stopped container and starts of it do not get into one another’s way', async () => {
+  await docker('create', '--name', 'busy', '--network', 'none', 'busybox', 'true');
+  const copies = Array.from({ length: 12 }, () => daemon().api.get('/containers/busy/archive?path=/etc/group'));
+  for (let round = 0; round < 4; round++) {
+    expect((await daemon().api.post('/containers/busy/start')).status).toBe(204);
+    await daemon().api.post('/containers/busy/wait');
+  }
+  for (const copy of copies) expect((await copy).status).toBe(200);
+  expect(await docker('inspect', '-f', '{{.State.ExitCode}}', 'busy')).toBe('0');
+  await docker('rm', 'busy');
+});
+
 test('cp -L follows a link, cp without it copies the link', async () => {
   const { folder } = daemon();
   await docker('run', '--name', 'links', 'busybox', 'sh', '-c', 'echo target >/target; ln -s /target /link');

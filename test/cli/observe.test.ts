@@ -50,6 +50,17 @@ test('a crash loop is slowed down: each wait is twice the one before', async () 
   await docker('rm', '-f', 'crashing');
 });
 
+test('a container in a crash loop can be removed by force at any moment', async () => {
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, i) => {
+      await docker('run', '-d', '--name', `loop${i}`, '--restart', 'always', '--network', 'none', 'busybox', 'false');
+      await new Promise((resolve) => setTimeout(resolve, i * 60));
+      expect((await api().delete(`/containers/loop${i}?force=1`)).status).toBe(204);
+    }),
+  );
+  expect(await docker('ps', '-aq')).toBe('');
+});
+
 test('a container killed for its memory says so, with an event', async () => {
   const script = 'x=a; while :; do x=$x$x$x$x; done';
   const result = await daemon().cli.run(['run', '--name', 'hungry', '-m', '16m', 'busybox', 'sh', '-c', script]);

@@ -3,6 +3,7 @@ import { type Engine, publish } from '../engine';
 import { assertAttachable, attach } from '../io/attach';
 import { assertReadable, writeLogs } from '../io/logs';
 import { isAlive } from '../run/state';
+import { hasEnded } from '../run/stop-container';
 import { queryFlag, queryInteger, queryTime } from './parse-request';
 
 const RAW = 'application/vnd.docker.raw-stream';
@@ -98,7 +99,10 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
         const container = find(request);
         const { columns, rows } = terminalSize(request);
         if (!isAlive(container.state) || !container.task) throw conflict(`container ${container.id} is not running`);
-        await container.task.resize(columns, rows);
+        await container.task.resize(columns, rows).catch(async (error: unknown) => {
+          if (await hasEnded(container)) throw conflict(`container ${container.id} is not running`);
+          throw error;
+        });
         publish(engine, container, 'resize', { height: String(rows), width: String(columns) });
         return reply.empty(200);
       },

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
@@ -144,18 +145,20 @@ async function openView(
     const undo = new CleanupStack();
     try {
       const rootFilesystem = await engine.images.openRootFilesystem(container.id);
-      const root = await rootFilesystem.mount();
+      container.openViews++;
       undo.push(async () => {
-        if (!isAlive(container.state)) await rootFilesystem.unmount();
+        container.openViews--;
+        if (container.openViews === 0 && !isAlive(container.state)) await rootFilesystem.unmount();
       });
+      const root = await rootFilesystem.mount();
       const binds: { source: string; destination: string; readWrite: boolean }[] = [];
       for (const point of container.record.mounts) {
-        const { type, name, mountId, source, subpath, destination, readWrite } = point;
+        const { type, name, source, subpath, destination, readWrite } = point;
         if (type === 'tmpfs' || layersOnly) continue;
         let from = source;
         if (type === 'volume') {
           // The container's own use of the volume begins and ends with its runs: this one has another name.
-          const useId = mountId.split('').reverse().join('');
+          const useId = randomBytes(32).toString('hex');
           const base = await engine.volumes.mount(name, useId);
           tellVolumeMounted(container, point, engine);
           undo.push(async () => {
@@ -173,10 +176,12 @@ async function openView(
       return {
         root,
         binds,
-        close: async () => {
-          for (const failure of await undo.runAll())
-            engine.log.warn('closing the view of a container failed', { id: container.id, error: String(failure) });
-        },
+        // Not in the middle of a start, which needs the file system where it is.
+        close: () =>
+          engine.locks.run(container.id, async () => {
+            for (const failure of await undo.runAll())
+              engine.log.warn('closing the view of a container failed', { id: container.id, error: String(failure) });
+          }),
       };
     } catch (error) {
       await undo.runAll();

@@ -50,6 +50,12 @@ export class RecordStore {
     return records.filter((record) => record !== undefined);
   }
 
+  /** Records that a daemon was writing when it was killed. */
+  private async removeHalfWritten(id: string): Promise<void> {
+    for (const name of await readdir(this.directory(id)))
+      if (name.startsWith('config.json.tmp-')) await rm(join(this.directory(id), name), { force: true });
+  }
+
   private async read(id: string): Promise<ContainerRecord | undefined> {
     const path = join(this.directory(id), 'config.json');
     let content: string;
@@ -68,6 +74,7 @@ export class RecordStore {
       this.log.error('skipping a container whose record cannot be read', { path, error: String(error) });
       return undefined;
     }
+    await this.removeHalfWritten(id);
     if (record.version > 1)
       throw systemError(`${path} has version ${record.version}; this daemon reads version 1: start a newer one`);
     return record;

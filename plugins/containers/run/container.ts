@@ -21,6 +21,8 @@ export class Container {
   health: HealthMonitor | undefined;
   readonly attachments = new Attachments();
   readonly freezeGate = new FreezeGate();
+  /** How many look at its file system while it does not run: it stays mounted for them. */
+  openViews = 0;
   readonly execs = new Map<string, ExecInstance>();
   /** Raised by every change that inspect or list can show. */
   revision = 0;

@@ -92,7 +92,8 @@ export async function releaseRun(container: Container, task: Task | undefined, e
     engine.networks.closeSandbox(container.id),
     (async () => {
       unmountSharedMemory(container.record, container.directory);
-      await (await engine.images.openRootFilesystem(container.id)).unmount();
+      // Who copies from it at this moment unmounts it afterwards.
+      if (container.openViews === 0) await (await engine.images.openRootFilesystem(container.id)).unmount();
     })(),
     ...container.record.mounts.map(async (point) => {
       if (point.type === 'volume') await unmountVolume(container, point, engine);

@@ -21,28 +21,49 @@ export interface RemoveOptions {
  */
 export async function removeContainer(reference: string, options: RemoveOptions, engine: Engine): Promise<void> {
   const container = engine.index.get(reference);
-  const { id, name } = container.record;
+  const { id } = container.record;
   if (container.state.status === 'removing') throw conflict(`removal of container ${reference} is already in progress`);
-  if (options.force) {
-    container.keepStopped = true;
-    if (isAlive(container.state)) await killAndWait(container, engine);
+  for (let attempt = 1; ; attempt++) {
+    if (options.force) {
+      container.keepStopped = true;
+      container.restartDelay?.abort();
+      if (isAlive(container.state)) await killAndWait(container, engine);
+    }
+    const isOver = await engine.locks.run(id, () =>
+      removeUnlessRunning(container, reference, options, engine, attempt),
+    );
+    if (isOver) return;
   }
-  await engine.locks.run(id, async () => {
-    if (engine.index.find(id) === undefined) {
-      if (options.force) return;
-      throw notFound(`No such container: ${reference}`);
-    }
-    const { status } = container.state;
-    if (status === 'restarting' && options.force) await giveUpRestart(container, engine);
-    else if (isAlive(container.state) || status === 'restarting') {
-      const advice =
-        status === 'paused'
-          ? 'container is paused and must be unpaused first'
-          : `container is ${status}: stop the container before removing or force remove`;
-      throw conflict(`cannot remove container "/${name}": ${advice}`);
-    }
-    await removeLocked(container, options, engine);
-  });
+}
+
+/** A restart that had begun before the removal may bring it up again once more. */
+const ATTEMPTS = 5;
+
+/** @returns false when it runs (again) and must be killed first. The caller holds the lock. */
+async function removeUnlessRunning(
+  container: Container,
+  reference: string,
+  options: RemoveOptions,
+  engine: Engine,
+  attempt: number,
+): Promise<boolean> {
+  const { id, name } = container.record;
+  if (engine.index.find(id) === undefined) {
+    if (options.force) return true;
+    throw notFound(`No such container: ${reference}`);
+  }
+  const { status } = container.state;
+  if (status === 'restarting' && options.force) await giveUpRestart(container, engine);
+  else if (isAlive(container.state) && options.force && attempt < ATTEMPTS) return false;
+  else if (isAlive(container.state) || status === 'restarting') {
+    const advice =
+      status === 'paused'
+        ? 'container is paused and must be unpaused first'
+        : `container is ${status}: stop the container before removing or force remove`;
+    throw conflict(`cannot remove container "/${name}": ${advice}`);
+  }
+  await removeLocked(container, options, engine);
+  return true;
 }
 
 /** Removes a stopped container; the caller holds its lock. */

@@ -128,13 +128,16 @@ export async function pauseContainer(reference: string, engine: Engine): Promise
     const { task } = container;
     const patience = () => engine.clock.sleep(ENTER_MS);
     await container.freezeGate
-      .freeze(() => task.pause(), patience)
+      .freeze(async () => {
+        await task.pause();
+        // Whoever waits at the gate looks at the state as soon as it opens.
+        container.change({ to: 'paused' });
+      }, patience)
       .catch(async (error: unknown) => {
         // It ended this moment; its exit waits for the lock.
         if (await hasEnded(container)) throw conflict(`container ${container.id} is not running`);
         throw error;
       });
-    container.change({ to: 'paused' });
     await engine.store.save(container.record, { durable: false });
     publish(engine, container, 'pause');
   });
@@ -171,7 +174,10 @@ async function sendSignal(container: Container, number: number, engine: Engine):
     await container.task.kill(number);
     publish(engine, container, 'kill', { signal: String(number) });
     // A frozen process cannot act on a signal.
-    if (container.state.status === 'paused') await resume(container, engine);
+    if (container.state.status === 'paused')
+      await resume(container, engine).catch(async (error: unknown) => {
+        if (!(await hasEnded(container))) throw error;
+      });
   });
 }
 

@@ -29,11 +29,13 @@ export class CgroupDirectories {
     return base === undefined ? [] : [...new Set(await pidsBelow(base))];
   }
 
-  /** Lets frozen processes go on. No error when the group is gone. */
-  async thaw(): Promise<void> {
+  /** Freezes its processes or lets them go on. No error when the group is gone. */
+  async freeze(frozen: boolean): Promise<void> {
     const v1 = this.byController.get('freezer');
     const [base, file, word] =
-      v1 === undefined ? [this.unified ?? '/sys/fs/cgroup', 'cgroup.freeze', '0'] : [v1, 'freezer.state', 'THAWED'];
+      v1 === undefined
+        ? [this.unified ?? '/sys/fs/cgroup', 'cgroup.freeze', frozen ? '1' : '0']
+        : [v1, 'freezer.state', frozen ? 'FROZEN' : 'THAWED'];
     await writeFile(join(base, this.relativePath, file), word).catch(() => undefined);
   }
 

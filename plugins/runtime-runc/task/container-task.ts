@@ -79,8 +79,9 @@ export class ContainerTask implements Task {
 
   async kill(signal: number): Promise<void> {
     this.init.signal(signal);
-    // A frozen process dies of SIGKILL only when it is thawed; other signals wait for the resume.
-    if (signal === SIGKILL && this.paused) await this.thaw();
+    // A frozen process dies of SIGKILL only when it is thawed; other signals wait for the resume. It may be frozen
+    // without our knowledge: by hand, or by a pause that was cut off.
+    if (signal === SIGKILL) await this.thaw();
   }
 
   async killAll(signal: number): Promise<void> {
@@ -92,7 +93,7 @@ export class ContainerTask implements Task {
         // It ended meanwhile.
       }
     }
-    if (signal === SIGKILL && this.paused) await this.thaw();
+    if (signal === SIGKILL) await this.thaw();
   }
 
   resize(columns: number, rows: number): Promise<void> {
@@ -101,7 +102,8 @@ export class ContainerTask implements Task {
 
   /** Lets what was killed die. Not by the shim: a process that was frozen while it was started holds that up. */
   private async thaw(): Promise<void> {
-    await this.environment.cgroup?.thaw();
+    await this.environment.cgroup?.freeze(false);
+    if (!this.paused) return;
     this.paused = false;
     void this.init.service.resume(this.id).catch(() => undefined);
   }
