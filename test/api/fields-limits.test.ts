@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { createContainer, outputIn, outputOf, startContainer } from '../support/containers';
 import { daemonForSuite } from '../support/daemon';
 
+const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
 const daemon = daemonForSuite({
   tidy: (each) => each.removeEverything(),
-  args: ['--cpu-rt-period=1000000', '--cpu-rt-runtime=100000'],
+  args: unified ? [] : ['--cpu-rt-period=1000000', '--cpu-rt-runtime=100000'],
 });
 const api = () => daemon().api;
 const inspect = async (id: string) => (await api().get(`/containers/${id}/json`)).json();
 const remove = (id: string) => api().delete(`/containers/${id}?force=1&v=1`);
 
-const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
 const onlyOnV1 = unified ? test.skip : test;
 /** crun writes weights to files of kernels that are long gone. */
 const onCrun = process.env.GANTRY_TEST_RUNTIME === 'crun';

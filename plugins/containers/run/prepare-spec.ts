@@ -58,7 +58,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     seccompOf(record, capabilities, engine),
     Promise.resolve(propagationOf(record.mounts)),
     makeWorkingDirectory(rootPath, config.WorkingDir),
-    prepareRealtimeParent(cgroupsPath(record, engine), engine.settings),
+    prepareRealtimeParent(cgroupsPath(record, engine), engine.host.cgroupVersion, engine.settings),
   ]);
   const requests = hostConfig.DeviceRequests ?? [];
   const cdi = requests.length > 0 ? await readCdiDevices(engine.settings.cdiSpecDirs) : undefined;

@@ -11,11 +11,16 @@ import { type DaemonSettings, errorMessage, systemError } from '@gantry/sdk';
  */
 export async function prepareRealtimeParent(
   cgroupsPath: string,
+  cgroupVersion: 1 | 2,
   settings: Pick<DaemonSettings, 'cpuRealtimePeriodUs' | 'cpuRealtimeRuntimeUs' | 'cgroupDriver'>,
   root = '/sys/fs/cgroup/cpu',
 ): Promise<void> {
   const { cpuRealtimePeriodUs: period, cpuRealtimeRuntimeUs: runtime } = settings;
   if ((period === 0 && runtime === 0) || settings.cgroupDriver === 'systemd') return;
+  if (cgroupVersion === 2)
+    throw systemError(
+      'daemon-scoped cpu-rt-period and cpu-rt-runtime are not implemented for cgroup v2: leave them out',
+    );
   const parents = dirname(cgroupsPath).split('/').filter(Boolean);
   try {
     for (let depth = 1; depth <= parents.length; depth++) {
