@@ -47,6 +47,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     maxConcurrentDownloads: values['max-concurrent-downloads'],
     maxConcurrentUploads: values['max-concurrent-uploads'],
     maxDownloadAttempts: values['max-download-attempts'],
+    builder: values.builder,
     logDriver: values['log-driver'],
     logOpts: values['log-opts'],
     defaultRuntime: values['default-runtime'],

@@ -1,4 +1,5 @@
 import type { Key, ValuesOf } from './key';
+import { buildingKeys } from './keys/building';
 import { compatibilityKeys } from './keys/compatibility';
 import { containerKeys } from './keys/containers';
 import { imageKeys } from './keys/images';
@@ -17,6 +18,7 @@ export const keyGroups = {
   Logging: loggingKeys,
   Networking: networkingKeys,
   Images: imageKeys,
+  Building: buildingKeys,
   Compatibility: compatibilityKeys,
 } as const;
 
@@ -28,6 +30,7 @@ const all = {
   ...loggingKeys,
   ...networkingKeys,
   ...imageKeys,
+  ...buildingKeys,
   ...compatibilityKeys,
 };
 

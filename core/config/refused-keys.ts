@@ -43,7 +43,6 @@ export const refusals: readonly Refusal[] = [
   same('userns-remap', 'one', 'user namespaces are not supported'),
   same('selinux-enabled', 'switch', 'SELinux labels are not supported'),
   same('rootless', 'switch', 'the daemon needs root'),
-  keyOnly('builder', 'the build cache has no garbage collection to configure; "docker builder prune" clears it'),
   keyOnly('resolv-conf', 'the resolver configuration of the host is /etc/resolv.conf'),
   keyOnly('default-init', 'use "init-path"'),
   keyOnly('host-gateway-ip', 'use "host-gateway-ips", a list'),

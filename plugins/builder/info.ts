@@ -1,6 +1,6 @@
 import type { SystemInfo } from '@gantry/sdk';
 import type { Builder } from './engine/builder';
-import { listPrunable } from './routes/prune';
+import { inUse, listPrunable } from './routes/prune';
 
 /** The builder's part of GET /system/df. */
 export function builderInfo(builder: Builder): SystemInfo {
@@ -16,7 +16,7 @@ export function builderInfo(builder: Builder): SystemInfo {
             ID: one.id,
             Type: one.kind === 'step' ? 'regular' : 'exec.cachemount',
             Description: one.kind === 'step' ? one.entry.description : `cached mount ${one.mount.id}`,
-            InUse: one.kind === 'mount' && one.mount.inUse,
+            InUse: inUse(one),
             Shared: one.kind === 'step' && one.entry.shared,
             Size: sizeBytes,
             CreatedAt: time(createdAt),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ApiRoutes1, Containers1, definePlugin, EventBus1, errorMessage, Images1, SystemInfo1 } from '@gantry/sdk';
-import { BuildCache } from './cache/build-cache';
+import { BuildCache, type CachePolicy } from './cache/build-cache';
 import { CacheMounts } from './cache/cache-mounts';
 import { builderConfig } from './config';
 import { FileWorkers } from './copy/file-workers';
@@ -41,9 +41,17 @@ export const plugin = definePlugin({
       cacheMounts: await CacheMounts.open(join(stateDir, 'cache-mounts')),
     };
     builders.set(context, builder);
-    const limits = { maximumBytes: config['cache-bytes'], maximumAgeMs: config['cache-days'] * dayMs };
+    const { collectGarbage, cacheBytes, cachePolicies } = settings.builder;
+    const policies: readonly CachePolicy[] =
+      cachePolicies.length > 0
+        ? cachePolicies
+        : [
+            { maximumBytes: 0, unusedForMs: config['cache-days'] * dayMs },
+            { maximumBytes: cacheBytes ?? config['cache-bytes'], unusedForMs: 0 },
+          ];
     const afterBuild = () => {
-      builder.cache.collect(limits).catch((error: unknown) => {
+      if (!collectGarbage) return;
+      builder.cache.collect(policies).catch((error: unknown) => {
         log.warn('the build cache could not be looked over', { error: errorMessage(error) });
       });
     };

@@ -60,6 +60,20 @@ export interface DaemonSettings {
   readonly maxConcurrentUploads: number;
   readonly maxDownloadAttempts: number;
 
+  /** `builder`. */
+  readonly builder: {
+    /** `gc.enabled`. */
+    readonly collectGarbage: boolean;
+    /** `gc.defaultKeepStorage` and its newer names, bytes; undefined = the builder's own limit. */
+    readonly cacheBytes: number | undefined;
+    /** `gc.policy`: what was not used for so long is removed until no more than so much is left; empty = the default. */
+    readonly cachePolicies: readonly { readonly maximumBytes: number; readonly unusedForMs: number }[];
+    /** `entitlements.network-host`, for `RUN --network=host`. */
+    readonly allowHostNetwork: boolean;
+    /** `entitlements.security-insecure`, for `RUN --security=insecure`. */
+    readonly allowInsecure: boolean;
+  };
+
   readonly logDriver: string;
   readonly logOpts: Readonly<Record<string, string>>;
 

@@ -10,7 +10,10 @@ import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { makeTar } from '../support/tar';
 
-const daemon = daemonForSuite({ config: { experimental: true }, tidy: (each) => each.removeEverything() });
+const daemon = daemonForSuite({
+  config: { experimental: true, builder: { entitlements: { 'security-insecure': true, 'network-host': false } } },
+  tidy: (each) => each.removeEverything(),
+});
 const api = () => daemon().api;
 const containers = async () => (await api().get('/containers/json?all=1')).json<{ Id: string; State: string }[]>();
 const images = async () => (await api().get('/images/json?all=1')).json<{ Id: string; RepoTags: string[] }[]>();
@@ -245,6 +248,13 @@ test('a build is cancelled by its id', async () => {
   expect((await api().post('/build/cancel?id=mine')).status).toBe(204);
   expect((await building).error).toBe('Build cancelled');
   expect(await containers()).toEqual([]);
+});
+
+test('entitlements say what steps may ask for', async () => {
+  const insecure = contextTar('FROM busybox\nRUN --security=insecure mount -t tmpfs x /tmp && echo mounted');
+  expect((await build(api(), insecure)).output).toContain('mounted\n');
+  const host = contextTar('FROM busybox\nRUN --network=host true');
+  expect((await build(api(), host)).error).toContain('granting entitlement network.host is not allowed');
 });
 
 test('squash makes one layer of all that the build adds', async () => {

@@ -24,10 +24,10 @@ export interface CacheRecord {
   readonly usageCount: number;
 }
 
-/** How much of the cache stays when it is looked over after a build. */
-export interface CacheLimits {
+/** What was not used for so long is removed until no more than so much is left. */
+export interface CachePolicy {
   readonly maximumBytes: number;
-  readonly maximumAgeMs: number;
+  readonly unusedForMs: number;
 }
 
 /** A record with what its image says today. */
@@ -37,6 +37,8 @@ export interface CacheEntry extends CacheRecord {
   readonly sizeBytes: number;
   /** An image with a name, or a container, stands on it: its space is not the cache's. */
   readonly shared: boolean;
+  /** A build under way stands on it. */
+  readonly inUse: boolean;
 }
 
 /**
@@ -49,6 +51,8 @@ export class BuildCache {
   /** Digests of files in images, by image and selection: both never change. */
   readonly digests = new BoundedMap<string, string>(10_000);
   private lines = 0;
+  /** Images that builds under way stand on. */
+  private readonly held = new Map<string, number>();
 
   private constructor(
     private readonly path: string,
@@ -86,6 +90,16 @@ export class BuildCache {
     await this.write({ key, imageId, description, createdAt: now, lastUsedAt: now, usageCount: 0 });
   }
 
+  /** Keeps an image while a build needs it. @returns gives it free */
+  hold(imageId: string): () => void {
+    this.held.set(imageId, (this.held.get(imageId) ?? 0) + 1);
+    return () => {
+      const left = (this.held.get(imageId) ?? 1) - 1;
+      if (left > 0) this.held.set(imageId, left);
+      else this.held.delete(imageId);
+    };
+  }
+
   /** All records whose images are there. */
   async entries(): Promise<CacheEntry[]> {
     const found: { record: CacheRecord; image: ImageSummary }[] = [];
@@ -98,7 +112,7 @@ export class BuildCache {
       found.map(async ({ record, image }) => {
         const parent = image.parentId === undefined ? undefined : await this.image(image.parentId);
         const sizeBytes = Math.max(0, image.sizeBytes - (parent?.sizeBytes ?? 0));
-        return { ...record, image, sizeBytes, shared: shared.has(image.id) };
+        return { ...record, image, sizeBytes, shared: shared.has(image.id), inUse: this.held.has(image.id) };
       }),
     );
   }
@@ -126,18 +140,20 @@ export class BuildCache {
   }
 
   /** Brings the cache within its limits: what was used longest ago goes first. */
-  async collect({ maximumBytes, maximumAgeMs }: CacheLimits): Promise<void> {
+  async collect(policies: readonly CachePolicy[]): Promise<void> {
     await this.lock.run('collect', async () => {
-      const own = (await this.entries()).filter((entry) => !entry.shared);
+      const own = (await this.entries()).filter((entry) => !entry.shared && !entry.inUse);
       own.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
       let total = own.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const oldest = Date.now() - maximumAgeMs;
-      const leaving = own.filter(({ lastUsedAt, sizeBytes }) => {
-        if (lastUsedAt >= oldest && total <= maximumBytes) return false;
-        total -= sizeBytes;
-        return true;
-      });
-      if (leaving.length > 0) await this.remove(leaving);
+      const leaving = new Set<CacheEntry>();
+      for (const { maximumBytes, unusedForMs } of policies)
+        for (const entry of own) {
+          if (total <= maximumBytes && maximumBytes > 0) break;
+          if (leaving.has(entry) || entry.lastUsedAt > Date.now() - unusedForMs) continue;
+          leaving.add(entry);
+          total -= entry.sizeBytes;
+        }
+      if (leaving.size > 0) await this.remove([...leaving]);
     });
   }
 

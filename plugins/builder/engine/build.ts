@@ -30,6 +30,7 @@ export class Build {
   /** SOURCE_DATE_EPOCH, when the client asks for the same image each time. */
   readonly createdAt: Date | undefined;
   private readonly removals: Promise<void>[] = [];
+  private readonly holds: (() => void)[] = [];
   private readonly bases = new Map<string, Promise<ImageSummary>>();
   private number = 0;
 
@@ -56,6 +57,7 @@ export class Build {
   async lookUp(key: string, createdBy: string, state: StageState, signal: AbortSignal): Promise<string | undefined> {
     if (this.request.noCache) return undefined;
     const known = await this.builder.cache.find(key);
+    if (known !== undefined) this.hold(known);
     if (known !== undefined || this.request.cacheFrom.length === 0) return known;
     return this.lookUpElsewhere(key, createdBy, state, signal);
   }
@@ -101,6 +103,7 @@ export class Build {
       },
       signal,
     );
+    this.hold(image.id);
     if (key !== undefined) await this.builder.cache.add(key, image.id, createdBy);
     return image.id;
   }
@@ -275,6 +278,11 @@ export class Build {
   /** Waits for everything that was left to be done, then forgets it. */
   async finish(): Promise<void> {
     await Promise.allSettled(this.removals);
+    for (const free of this.holds.splice(0)) free();
+  }
+
+  private hold(imageId: string): void {
+    this.holds.push(this.builder.cache.hold(imageId));
   }
 
   private later(work: Promise<void>): void {

@@ -16,7 +16,7 @@ import { initialState, type StageState } from './stage-state';
 /** A build that is known to make sense: its context is here, its Dockerfile is read. */
 export interface PreparedBuild {
   /**
-   * Carries it out.
+   * Carries it out, and gives the image its names.
    *
    * @returns the image's id
    * @throws StepFailed, or what kept a step from being carried out
@@ -112,7 +112,11 @@ class Stages {
       const unused = this.args.unused();
       if (unused.length > 0) last.text(`[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`);
       if (imageId === undefined) throw new Error('No image was generated. Is your Dockerfile empty?');
-      return build.request.squash ? await build.squash(state, state.baseId, signal) : imageId;
+      const made = build.request.squash ? await build.squash(state, state.baseId, signal) : imageId;
+      last.text(`Successfully built ${shortId(made)}\n`);
+      for (const tag of build.request.tags)
+        last.text(`Successfully tagged ${await build.builder.images.tag(made, tag)}\n`);
+      return made;
     } finally {
       await build.finish();
     }

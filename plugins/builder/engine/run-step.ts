@@ -16,9 +16,14 @@ type Run = InstructionOf<'run'>;
  */
 export async function runStep(instruction: Run, step: Step): Promise<void> {
   const { build, state, signal } = step;
-  if (instruction.security === 'insecure')
+  const { allowInsecure, allowHostNetwork } = build.builder.settings.builder;
+  if (instruction.security === 'insecure' && !allowInsecure)
     throw invalidParameter(
-      'RUN --security=insecure is not allowed: this builder grants no entitlements; run the step in a privileged container instead',
+      'granting entitlement security.insecure is not allowed by build daemon configuration: set builder.entitlements in daemon.json',
+    );
+  if (instruction.network === 'host' && !allowHostNetwork)
+    throw invalidParameter(
+      'granting entitlement network.host is not allowed by build daemon configuration: set builder.entitlements in daemon.json',
     );
   const { words: command, script } = commandOf(instruction, state);
   const args = state.args.forRun(state.config.Env ?? []);
@@ -26,7 +31,7 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
   const createdBy = [...recorded, ...command].join(' ');
   const mounts = await prepareMounts(instruction.mounts, script, step);
   try {
-    const key = stepKey(step, ['run', command, args.recorded, mounts.key, instruction.network]);
+    const key = stepKey(step, ['run', command, args.recorded, mounts.key, instruction.network, instruction.security]);
     if (await takeCached(key, createdBy, step)) return;
     await mounts.open();
     // A command needs files to run from; the stage has none yet.
@@ -64,7 +69,7 @@ async function runAndCommit(
       ArgsEscaped: true,
     },
     signal,
-    { ...network, ...mounts.hostConfig },
+    { ...network, ...(instruction.security === 'insecure' ? { Privileged: true } : {}), ...mounts.hostConfig },
   );
   output.text(` ---> Running in ${shortId(id)}\n`);
   let succeeded = false;

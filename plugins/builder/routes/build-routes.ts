@@ -14,7 +14,6 @@ import {
 import { StepFailed } from '../engine/build-request';
 import type { Builder } from '../engine/builder';
 import { prepareBuild } from '../engine/run-build';
-import { shortId } from '../engine/stage-runner';
 import { parseBuildRequest } from './build-options';
 import { pruneCache } from './prune';
 
@@ -73,9 +72,6 @@ async function build(
     try {
       const signal = AbortSignal.any([gone, cancel.signal]);
       const imageId = await prepared.run(send, signal);
-      send({ stream: `Successfully built ${shortId(imageId)}\n` });
-      for (const tag of wanted.tags)
-        send({ stream: `Successfully tagged ${await builder.images.tag(imageId, tag)}\n` });
       if (wanted.quiet) lines.send({ stream: `${imageId}\n` });
     } catch (error) {
       for (const message of quiet) lines.send(message);

@@ -58,7 +58,7 @@ export async function pruneCache({ query }: ApiRequest, builder: Builder): Promi
 const sizeOf = (one: Prunable) => (one.kind === 'step' ? one.entry.sizeBytes : one.mount.sizeBytes);
 const usedAt = (one: Prunable) => (one.kind === 'step' ? one.entry.lastUsedAt : one.mount.lastUsedAt);
 const isShared = (one: Prunable) => one.kind === 'step' && one.entry.shared;
-const inUse = (one: Prunable) => one.kind === 'mount' && one.mount.inUse;
+export const inUse = (one: Prunable) => (one.kind === 'mount' ? one.mount.inUse : one.entry.inUse);
 const typeOf = (one: Prunable) => (one.kind === 'step' ? 'regular' : 'exec.cachemount');
 const descriptionOf = (one: Prunable) => (one.kind === 'step' ? one.entry.description : one.mount.id);
 

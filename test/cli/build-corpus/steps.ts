@@ -90,7 +90,7 @@ export const stepCases: readonly BuildCase[] = [
   {
     name: 'RUN --security=insecure',
     dockerfile: 'FROM busybox\nRUN --security=insecure x',
-    error: 'grants no entitlements',
+    error: 'granting entitlement security.insecure is not allowed by build daemon configuration',
     notClassic: 'another text',
   },
   {
