@@ -14,7 +14,8 @@ import { adjustOomScore } from './process/oom-score';
 import { writePidFile } from './process/pid-file';
 import { authorizationParticipant } from './process/reload/authorization-participant';
 import { writeOutcome } from './process/reload/outcome-file';
-import { pluginHostParticipant, pluginSetJudge } from './process/reload/plugin-participants';
+import { pluginHostParticipant } from './process/reload/plugin-participants';
+import { pluginSetParticipant } from './process/reload/plugin-set-participant';
 import { effectiveLevel, Reloader } from './process/reload/reloader';
 import { type StopSignals, stopSignals } from './process/stop-signals';
 import { ServiceNotifier, takeNotifyEnvironment } from './process/systemd/service-notifier';
@@ -93,9 +94,12 @@ async function serve({ configuration, readAgain, root, stop, hangups, notifier, 
     settings,
     settingsOf,
     participants: [
-      pluginSetJudge(({ wanted }) =>
-        planConfigured({ configuration: wanted, bundled: bundledPlugins, coreCapabilities }),
-      ),
+      pluginSetParticipant({
+        plan: (wanted) => planConfigured({ configuration: wanted, bundled: bundledPlugins, coreCapabilities }),
+        plugins: parts.resolve(tokens.plugins),
+        remote: parts.resolve(tokens.remote),
+        drivers: parts.resolve(tokens.drivers),
+      }),
       pluginHostParticipant(parts.resolve(tokens.plugins)),
       authorizationParticipant(parts.resolve(tokens.authorization)),
     ],

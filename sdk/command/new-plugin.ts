@@ -142,7 +142,7 @@ async function projectFiles(
     )}\n`,
     'driver.js': await template(`${kindName}.js`),
     [entry]: filled(await template(`project/${entry}`), kind, name),
-    'driver.test.js': filled(await template('project/driver.test.js'), kind, name),
+    'driver.test.js': filled(await template('project/driver-test.js'), kind, name),
     'README.md': readme(kindName, kind, name, inProcess),
   };
 }

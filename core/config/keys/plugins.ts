@@ -8,7 +8,7 @@ export const pluginKeys = {
   plugins: key<Readonly<Record<string, PluginEntry>>>({
     schema: pluginsSchema,
     fallback: {},
-    reload: 'restart',
+    reload: 'live',
     example: { 'volume-local': { config: { root: '/srv/volumes' } } },
     about: 'Plugins by name, with their configuration',
   }),

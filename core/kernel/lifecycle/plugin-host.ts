@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  type Capability,
   CleanupStack,
   type DaemonSettings,
   errorMessage,
@@ -13,14 +12,19 @@ import {
 } from '@gantry/sdk';
 import type { BootReport } from '../boot-report';
 import type { DriverRegistry } from '../driver-registry';
-import { capabilityOf, isContribution } from '../graph/resolve-graph';
+import { capabilityOf } from '../graph/resolve-graph';
 import { isIsolated } from '../isolation/isolated-plugin';
 import { PluginSetError, pluginPointer } from '../plugin-problem';
+import { isSupervised } from '../supervisor/call-limits';
+import type { SupervisedPlugin } from '../supervisor/supervised-plugin';
 import type { Supervisor } from '../supervisor/supervisor';
 import type { PlannedPlugin, PluginPlan } from './plan-plugins';
 import { prepareChange } from './prepare-change';
+import { provideDrivers } from './provide-drivers';
 
 const defaultStartTimeoutMs = 15_000;
+/** How long the calls of a plugin that is replaced may take to end. */
+const drainMs = 130_000;
 /** How long others wait for an optional plugin: enough for one that is well, little for one that hangs. */
 const optionalPatienceMs = 250;
 /** `ready` restores what was running, and takes as long as there are containers. */
@@ -32,6 +36,8 @@ interface Running {
   readonly controller: AbortController;
   readonly undo: CleanupStack;
   readonly handlers: readonly Reconfigure[];
+  /** What `start` has returned. */
+  readonly provided: Readonly<Record<string, unknown>>;
   readonly startMs: number;
   readyMs: number;
 }
@@ -83,6 +89,7 @@ export class PluginHost {
             if (lost !== undefined) throw new Error(`it needs "${lost}", which is not running`);
             if (abort.signal.aborted) throw new Error('the start of the daemon was given up');
             const started = await this.startOne(plugin, abort.signal);
+            await this.admitOrUndo(started);
             if (this.late.has(plugin.name)) await this.joinLate(started);
           } catch (error) {
             failed.set(plugin.name, errorMessage(error));
@@ -228,24 +235,84 @@ export class PluginHost {
         const instance = provided?.[key];
         if (instance === undefined || instance === null)
           throw new Error(`"start" returned nothing for "${key}" (${capability.id}), which it says it provides`);
-        this.deps.registry.add(capability, instanceName(name, key, capability), name, instance);
       }
-      this.addConfigured(plugin, provided);
       const startMs = performance.now() - startedAt;
-      const started = { plugin, context, controller, undo, handlers, startMs, readyMs: 0 };
-      this.running.push(started);
-      this.tellSupervisor(plugin);
+      const started = { plugin, context, controller, undo, handlers, provided, startMs, readyMs: 0 };
       this.deps.log.debug('plugin started', { plugin: name, version: definition.version, ms: Math.round(startMs) });
       return started;
     } catch (error) {
       controller.abort(error);
-      this.deps.registry.removeOwner(name);
       for (const failure of await undo.runAll())
         this.deps.log.warn('cleaning up after a failed plugin failed', { plugin: name, error: failure });
       throw error;
     } finally {
       giveUp.removeEventListener('abort', forward);
     }
+  }
+
+  private async admitOrUndo(started: Running): Promise<void> {
+    try {
+      this.admit(started);
+    } catch (error) {
+      this.deps.registry.removeOwner(started.plugin.name);
+      await this.undoStart(started);
+      throw error;
+    }
+  }
+
+  /** Makes what a plugin provides known to the others. */
+  private admit(started: Running, at = this.running.length): void {
+    const { plugin, provided } = started;
+    provideDrivers(this.deps.registry, plugin, provided);
+    this.running.splice(at, 0, started);
+    this.tellSupervisor(plugin);
+  }
+
+  /**
+   * Starts the next generation of a plugin, or none, beside the one that runs. Calls that are under way end on the old
+   * one; it is stopped when they have.
+   *
+   * @throws what starting throws; nothing has changed then
+   */
+  async prepareReplacement(
+    name: string,
+    next: PlannedPlugin | undefined,
+  ): Promise<{ commit(): void; rollback(): Promise<void> }> {
+    const started = next && (await this.startOne(next, this.starting.signal));
+    try {
+      if (started !== undefined) await this.makeReady(started);
+    } catch (error) {
+      await this.stopOne(started!, defaultStartTimeoutMs);
+      throw error;
+    }
+    return {
+      commit: () => {
+        const at = this.running.findIndex(({ plugin }) => plugin.name === name);
+        const [old] = at < 0 ? [] : this.running.splice(at, 1);
+        const calls = this.deps.supervisor?.retire(name);
+        this.deps.registry.removeOwner(name);
+        if (started !== undefined) this.admit(started, at < 0 ? undefined : at);
+        if (old !== undefined) void this.retire(old, calls);
+      },
+      rollback: () => (started === undefined ? Promise.resolve() : this.undoStart(started)),
+    };
+  }
+
+  /** Why a plugin that runs, or one that is to run, cannot come or go before a restart; undefined when it can. */
+  fixedBecause(name: string, next: PlannedPlugin | undefined): string | undefined {
+    const old = this.running.find(({ plugin }) => plugin.name === name)?.plugin;
+    for (const { definition } of [old, next].filter((it) => it !== undefined))
+      for (const { id } of Object.values(definition.provides)) if (!isSupervised(id)) return `it provides ${id}`;
+    const user = this.running.find(({ plugin }) => plugin.mandatory.has(name));
+    return user && `"${user.plugin.name}" needs it`;
+  }
+
+  private async retire(old: Running, calls: SupervisedPlugin | undefined): Promise<void> {
+    const left = (await calls?.drain(drainMs)) ?? 0;
+    if (left > 0)
+      this.deps.log.warn('calls of a replaced plugin did not end', { plugin: old.plugin.name, calls: left });
+    await this.undoStart(old);
+    this.deps.log.info('the old generation of a plugin has ended', { plugin: old.plugin.name });
   }
 
   private tellSupervisor({ name, definition }: PlannedPlugin): void {
@@ -257,18 +324,6 @@ export class PluginHost {
       ),
       restarts: isIsolated(definition) ? definition.restarts : undefined,
     });
-  }
-
-  /** Drivers that are named in the configuration, where no definition can list them. */
-  private addConfigured({ name, definition }: PlannedPlugin, provided: Record<string, unknown>): void {
-    const { alsoProvides, provides } = definition;
-    if (alsoProvides === undefined) return;
-    for (const [key, instance] of Object.entries(provided)) {
-      if (Object.hasOwn(provides, key)) continue;
-      const owner = this.deps.registry.ownerOf(alsoProvides.id, key);
-      if (owner !== undefined) throw new Error(`${alsoProvides.id} named "${key}" is provided by "${owner}" as well`);
-      this.deps.registry.add(alsoProvides, key, name, instance);
-    }
   }
 
   private async contextFor(
@@ -305,6 +360,11 @@ export class PluginHost {
   }
 
   private async stopOne(it: Running, deadlineMs: number): Promise<void> {
+    await this.undoStart(it, deadlineMs);
+    this.deps.registry.removeOwner(it.plugin.name);
+  }
+
+  private async undoStart(it: Running, deadlineMs = defaultStartTimeoutMs): Promise<void> {
     const { name } = it.plugin;
     it.controller.abort(new Error('the plugin is told to stop'));
     try {
@@ -313,7 +373,6 @@ export class PluginHost {
     } catch (error) {
       this.deps.log.warn(errorMessage(error), { plugin: name });
     }
-    this.deps.registry.removeOwner(name);
   }
 }
 
@@ -326,7 +385,3 @@ async function orPatience(work: Promise<unknown>): Promise<void> {
   await Promise.race([work, patience]);
   clearTimeout(timer);
 }
-
-/** Drivers are known by the key users type; contributions of several plugins must not hide each other. */
-const instanceName = (plugin: string, key: string, capability: Capability<any>): string =>
-  isContribution(capability.id) ? `${plugin}/${key}` : key;

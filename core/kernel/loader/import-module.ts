@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { errorMessage } from '@gantry/sdk';
 
@@ -20,6 +20,25 @@ export async function importModule(specifier: string, from: readonly string[]): 
   }
   const inner = loaded.default as Record<string, unknown> | undefined;
   return loaded.plugin ?? inner?.plugin ?? inner?.default ?? inner;
+}
+
+/**
+ * The next import of a module reads its files anew, those beside and below it included; packages it uses stay.
+ *
+ * @param file  daemon.json, which relative paths may start from
+ */
+export function forgetModule(specifier: string, file: string | undefined): void {
+  let path: string;
+  try {
+    path = resolveModule(specifier, [process.cwd(), ...(file === undefined ? [] : [dirname(resolve(file))])]);
+  } catch {
+    // Importing it says more.
+    return;
+  }
+  const folder = dirname(path);
+  const { cache } = createRequire(__filename);
+  for (const name of Object.keys(cache))
+    if (name.startsWith(folder) && !name.slice(folder.length).includes('/node_modules/')) delete cache[name];
 }
 
 async function load(path: string): Promise<Record<string, unknown>> {

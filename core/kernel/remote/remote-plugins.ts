@@ -4,12 +4,18 @@ import { cancelled, conflict, errorMessage, type Logger, notFound } from '@gantr
 import type { PluginClient, RetrySchedule } from '@gantry/sdk/client';
 import type { DriverDiscovery, DriverRegistry } from '../driver-registry';
 import type { SocketPlugin } from '../loader/load-plugins';
+import type { SupervisedPlugin } from '../supervisor/supervised-plugin';
 import type { Supervisor } from '../supervisor/supervisor';
-import { type DriverKind, driverKinds, protocolClient } from './driver-kinds';
+import { type DriverContext, type DriverKind, driverKinds, protocolClient } from './driver-kinds';
 import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
 
 /** How long a plugin that was silent may take to say that it is back. */
 const probeTimeoutMs = 1000;
+/** How long one that is added while the daemon runs may take to answer for the first time. */
+const greetingMs = 10_000;
+const greetingRetry: RetrySchedule = { waitsMs: [250, 500, 1000, 2000], giveUpAfterMs: 5000 };
+/** How long the calls of a plugin that is replaced may take to end. */
+const drainMs = 130_000;
 
 /** A plugin that has answered the handshake. */
 export interface ActivePlugin {
@@ -100,6 +106,69 @@ export class RemotePlugins implements DriverDiscovery {
       );
   }
 
+  /**
+   * Shakes hands with what a plugin is from now on; `undefined` takes it away. Nothing changes before `commit`.
+   *
+   * @throws it cannot be used, and is not optional
+   */
+  async prepareReplacement(
+    name: string,
+    next: SocketPlugin | undefined,
+    registry: DriverRegistry,
+  ): Promise<{ commit(): void; rollback(): void }> {
+    const old = await this.active.get(name)?.catch(() => undefined);
+    const fresh = next && (await this.greet(next));
+    const drivers = fresh && driversOf(fresh, { logFifos: this.logFifos, implemented: fresh.kinds });
+    for (const [id] of drivers ?? []) {
+      const owner = registry.ownerOf(id, name);
+      if (owner !== undefined && owner !== `socket ${name}` && owner !== name) {
+        fresh?.client.close();
+        throw conflict(`a ${id} named "${name}" is provided by the plugin "${owner}" as well`);
+      }
+    }
+    return {
+      commit: () => {
+        this.configured = [...this.configured.filter((it) => it.name !== name), ...(next ? [next] : [])];
+        const calls = this.deps.supervisor?.retire(name);
+        registry.removeOwner(`socket ${name}`);
+        this.active.delete(name);
+        if (fresh !== undefined) {
+          this.clients.add(fresh.client);
+          this.active.set(name, Promise.resolve(fresh));
+          this.tellSupervisor(fresh);
+          for (const [id, driver] of drivers ?? []) registry.add({ id, arity: 'many' }, name, `socket ${name}`, driver);
+        } else if (next !== undefined) this.deps.supervisor?.isUnreached(name, 'it did not answer');
+        if (old !== undefined) void this.retire(old, calls);
+      },
+      rollback: () => fresh?.client.close(),
+    };
+  }
+
+  /** @returns undefined  it is optional, and is not there */
+  private async greet({ name, address, optional }: SocketPlugin): Promise<ActivePlugin | undefined> {
+    const client = protocolClient().connectPlugin({ name, address, retry: this.deps.retry });
+    try {
+      const { implements: kinds } = await client.activate({
+        timeoutMs: greetingMs,
+        retry: optional ? protocolClient().noRetry : greetingRetry,
+      });
+      return { name, client, kinds };
+    } catch (error) {
+      client.close();
+      if (!optional) throw error;
+      this.deps.log.warn(
+        `plugin "${name}" cannot be used: ${errorMessage(error)}; it is asked again when somebody needs it`,
+      );
+      return undefined;
+    }
+  }
+
+  private async retire(old: ActivePlugin, calls: SupervisedPlugin | undefined): Promise<void> {
+    await calls?.drain(drainMs);
+    this.clients.delete(old.client);
+    old.client.close();
+  }
+
   /** Drops the connections. The plugins themselves are not ours to stop (P-KIND-2). */
   close(): void {
     for (const client of this.clients) client.close();
@@ -109,13 +178,17 @@ export class RemotePlugins implements DriverDiscovery {
 
   private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
     await this.tidy();
+    this.tellSupervisor(plugin);
+    return kind.connect(plugin.client, { logFifos: this.logFifos, implemented: plugin.kinds });
+  }
+
+  private tellSupervisor(plugin: ActivePlugin): void {
     const provides = [...driverKinds].filter(([, { implementsName }]) => plugin.kinds.includes(implementsName));
     this.deps.supervisor?.runs(
       plugin.name,
       { door: 'socket', provides: provides.map(([id]) => `${id} ${plugin.name}`) },
       () => plugin.client.activate({ timeoutMs: probeTimeoutMs, retry: protocolClient().noRetry }),
     );
-    return kind.connect(plugin.client, { logFifos: this.logFifos, implemented: plugin.kinds });
   }
 
   /** FIFOs of a run that was killed: whoever read them has seen their end. */
@@ -156,6 +229,11 @@ export class RemotePlugins implements DriverDiscovery {
     return findPluginFile(name, this.deps.directories);
   }
 }
+
+const driversOf = (plugin: ActivePlugin, context: DriverContext): [id: string, driver: unknown][] =>
+  [...driverKinds]
+    .filter(([, { implementsName }]) => plugin.kinds.includes(implementsName))
+    .map(([id, kind]) => [id, kind.connect(plugin.client, context)]);
 
 /** Gives up waiting when the signal aborts; the work goes on for those who come later. */
 async function waitFor<T>(what: string, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

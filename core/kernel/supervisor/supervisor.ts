@@ -74,8 +74,15 @@ export class Supervisor implements HealthListener {
     if (!this.facts.has(name)) this.unreached.set(name, reason);
   }
 
+  /** The plugin is replaced or goes. @returns its calls, those under way among them */
+  retire(name: string): SupervisedPlugin | undefined {
+    const old = this.plugins.get(name);
+    this.forget(name);
+    return old;
+  }
+
   /** It is not part of the plugin set any more. */
-  forget(name: string): void {
+  private forget(name: string): void {
     for (const map of [this.plugins, this.facts, this.skipped, this.unreached]) map.delete(name);
   }
 

@@ -1,0 +1,88 @@
+import { isDeepStrictEqual } from 'node:util';
+import { errorMessage } from '@gantry/sdk';
+import type { PluginEntry } from '../../config/plugin-entry';
+import type { Configuration } from '../../config/read-configuration';
+import type { DriverRegistry } from '../../kernel/driver-registry';
+import type { PluginPlan } from '../../kernel/lifecycle/plan-plugins';
+import type { PluginHost } from '../../kernel/lifecycle/plugin-host';
+import { forgetModule } from '../../kernel/loader/import-module';
+import type { RemotePlugins } from '../../kernel/remote/remote-plugins';
+import type { PreparedReload, ReloadParticipant } from './participant';
+
+/** Keys that the plugin set is judged by. */
+const judgedKeys = ['plugins', 'plugin-directories', 'runtimes', 'default-runtime', 'storage-driver'] as const;
+
+export interface PluginSetDeps {
+  /** @throws ConfigurationError  with everything that is wrong with the set */
+  readonly plan: (wanted: Configuration) => Promise<PluginPlan>;
+  readonly plugins: Pick<PluginHost, 'prepareReplacement' | 'fixedBecause'>;
+  readonly remote: Pick<RemotePlugins, 'prepareReplacement'>;
+  readonly drivers: DriverRegistry;
+}
+
+interface Replacement {
+  commit(): void;
+  rollback(): Promise<void> | void;
+}
+
+const isOnSocket = (entry: PluginEntry | undefined): boolean => !!entry && entry.socket !== undefined;
+
+/**
+ * Adds, removes, replaces and reconfigures plugins that bring drivers, while the others run. The new generation starts
+ * before the old one goes; a set that could not start, or of which one plugin does not, is refused whole.
+ */
+export function pluginSetParticipant(deps: PluginSetDeps): ReloadParticipant {
+  return {
+    async prepare({ before, wanted }) {
+      if (judgedKeys.every((key) => isDeepStrictEqual(before[key], wanted.values[key]))) return undefined;
+      const [old, next] = [before.plugins, wanted.values.plugins];
+      const names = [...new Set([...Object.keys(old), ...Object.keys(next)])].filter(
+        (name) => !isDeepStrictEqual(old[name], next[name]),
+      );
+      for (const name of names) {
+        const entry = next[name];
+        if (entry && entry.module !== undefined) forgetModule(entry.module, wanted.file);
+      }
+      const plan = await deps.plan(wanted);
+      const prepared: Replacement[] = [];
+      const applied: string[] = [];
+      const needRestart: string[] = [];
+      const rollback = async () => {
+        for (const part of prepared.reverse()) await part.rollback();
+      };
+      for (const name of names) {
+        const planned = plan.plugins.find((it) => it.name === name);
+        const fixed = deps.plugins.fixedBecause(name, planned);
+        if (fixed !== undefined) {
+          needRestart.push(`plugins.${name} (${fixed})`);
+          continue;
+        }
+        try {
+          const socket = plan.sockets.find((it) => it.name === name);
+          const wasSocket = isOnSocket(old[name]);
+          const parts = [
+            ...(planned !== undefined || !wasSocket ? [() => deps.plugins.prepareReplacement(name, planned)] : []),
+            ...(socket !== undefined || wasSocket
+              ? [() => deps.remote.prepareReplacement(name, socket, deps.drivers)]
+              : []),
+          ];
+          // Whoever was there before gives its calls to the first part that is made.
+          for (const prepare of wasSocket ? parts.reverse() : parts) prepared.push(await prepare());
+        } catch (error) {
+          await rollback();
+          throw new Error(`plugin "${name}" cannot be put in place: ${errorMessage(error)}`, { cause: error });
+        }
+        applied.push(`plugins.${name}`);
+      }
+      const result: PreparedReload = {
+        commit: () => {
+          for (const part of prepared) part.commit();
+        },
+        rollback,
+        applied,
+        needRestart,
+      };
+      return result;
+    },
+  };
+}

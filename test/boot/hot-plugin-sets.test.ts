@@ -1,0 +1,119 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { daemonForSuite } from '../support/daemon';
+import { eventually } from '../support/eventually';
+
+const root = resolve(__dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'gantry-hot-'));
+const tidePath = join(folder, 'tide.js');
+const write = (version: string, start = '') =>
+  writeFileSync(
+    tidePath,
+    `const { definePlugin, object, optional, integer, VolumeDriver1 } = require(${JSON.stringify(join(root, 'sdk'))});
+const { referenceVolumeDriver } = require(${JSON.stringify(join(root, 'sdk/dist/conformance'))});
+exports.plugin = definePlugin({
+  name: 'tide', version: '${version}', engine: '^0.1.0', provides: { tide: VolumeDriver1 },
+  config: object({ slowMs: optional(integer(), 0) }),
+  async start({ config, onStop, log }) {
+    ${start}
+    const driver = referenceVolumeDriver();
+    onStop(() => log.info('tide ends', { version: '${version}' }));
+    return { tide: { ...driver, create: async (name, options) => {
+      await new Promise((resolve) => setTimeout(resolve, config.slowMs));
+      await driver.create(name, options);
+    }, get: async (name) => ({ ...(await driver.get(name)), status: { version: '${version}', slowMs: config.slowMs } }) } };
+  },
+});
+`,
+  );
+write('1.0.0');
+
+const sockets: Server[] = [];
+async function serveAt(name: string): Promise<string> {
+  const path = join(folder, name);
+  const server = createServer((request, response) =>
+    response.end(request.url === '/Plugin.Activate' ? '{"Implements":["VolumeDriver"]}' : '{"Volumes":[]}'),
+  );
+  sockets.push(server);
+  await new Promise<void>((listening) => server.listen(path, listening));
+  return path;
+}
+afterAll(() => {
+  for (const server of sockets) {
+    server.closeAllConnections();
+    server.close();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const daemon = daemonForSuite({ busybox: false });
+
+/** Puts another set in daemon.json and waits until it was judged. */
+async function reload(plugins: Record<string, unknown>): Promise<string> {
+  const before = daemon().log.length;
+  const { plugins: _old, ...rest } = JSON.parse(readFileSync(daemon().configPath, 'utf8'));
+  daemon().writeConfig({ ...rest, plugins });
+  process.kill(daemon().pid, 'SIGHUP');
+  return eventually(
+    'the reload',
+    () => {
+      const said = daemon().log.slice(before);
+      return /configuration (not )?reloaded/.test(said) ? said : undefined;
+    },
+    30_000,
+  );
+}
+const drivers = async () => JSON.parse(await daemon().cli.ok('info', '--format', '{{json .Plugins.Volume}}'));
+const create = (name: string) => daemon().api.post('/volumes/create', { Name: name, Driver: 'tide' });
+const versionOf = async (name: string) =>
+  (await daemon().api.get(`/volumes/${name}`)).json<{ Status: { version: string; slowMs: number } }>().Status;
+
+test('a plugin comes, is reconfigured with calls under way, is replaced by a newer one, and goes', async () => {
+  expect(await drivers()).toEqual(['local']);
+  await reload({ tide: { module: tidePath, config: { slowMs: 1500 } } });
+  expect(await drivers()).toEqual(['local', 'tide']);
+
+  const under = Array.from({ length: 100 }, (_, i) => create(`slow-${i}`));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await reload({ tide: { module: tidePath } });
+  await create('quick');
+  expect(await versionOf('quick')).toEqual({ version: '1.0.0', slowMs: 0 });
+  expect(new Set((await Promise.all(under)).map(({ status }) => status))).toEqual(new Set([201]));
+  await eventually('the old generation to end', () => /tide ends.*version=1\.0\.0/.test(daemon().log));
+
+  write('2.0.0');
+  await reload({ tide: { module: tidePath, config: { slowMs: 1 } } });
+  await create('newer');
+  expect(await versionOf('newer')).toEqual({ version: '2.0.0', slowMs: 1 });
+
+  await reload({});
+  expect(await drivers()).toEqual(['local']);
+});
+
+test('a set with a mistake, or with a plugin that does not start, is refused whole', async () => {
+  write('3.0.0');
+  await reload({ tide: { module: tidePath } });
+  const misspelt = await reload({ tide: { module: tidePath, config: { slowMS: 1 } }, reef: { module: tidePath } });
+  expect(misspelt).toMatch(/not reloaded.*unknown key \\?"slowMS\\?"/);
+  const reef = await serveAt('reef.sock');
+  write('4.0.0', "throw new Error('the moon is gone');");
+  const broken = await reload({ reef: { socket: reef }, tide: { module: tidePath, config: { slowMs: 2 } } });
+  expect(broken).toMatch(/not reloaded.*tide.*the moon is gone/);
+  expect(await drivers()).toEqual(['local', 'tide']);
+  await create('still');
+  expect(await versionOf('still')).toEqual({ version: '3.0.0', slowMs: 0 });
+});
+
+test('plugins on sockets come and go, and what cannot change is named', async () => {
+  const reef = await serveAt('reef2.sock');
+  await reload({ reef: { socket: reef }, far: { socket: join(folder, 'far.sock'), optional: true } });
+  expect(await drivers()).toEqual(['local', 'reef']);
+  const dead = await reload({ reef: { socket: join(folder, 'nobody.sock') } });
+  expect(dead).toMatch(/not reloaded.*reef/);
+  expect(await drivers()).toEqual(['local', 'reef']);
+  const fixed = await reload({ networks: { optional: true } });
+  expect(fixed).toMatch(/plugins\.networks.*needs a restart/);
+  expect(await drivers()).toEqual(['local']);
+});
