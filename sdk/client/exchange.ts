@@ -44,6 +44,7 @@ export interface ExchangeOptions {
 
 /** A plugin accepts as fast as it can; its queue of connections may be full for a moment. */
 const queueWaitMs = 25;
+const longestQueueWaitMs = 400;
 const queueAttempts = 20;
 
 /** One POST to a plugin: a full body, or none at all (P-CALL-4). Gives the answer as soon as its head is there. */
@@ -59,7 +60,9 @@ export async function openExchange(
     } catch (error) {
       const { code } = (error as NoAnswer).cause as NodeJS.ErrnoException;
       if (code !== 'EAGAIN' || attempt === queueAttempts) throw error;
-      await new Promise((resolve) => setTimeout(resolve, queueWaitMs));
+      // Later and later, and not all at once: a crowd that knocks together keeps the door busy.
+      const longest = Math.min(longestQueueWaitMs, queueWaitMs * 2 ** (attempt - 1));
+      await new Promise((resolve) => setTimeout(resolve, longest * (0.5 + Math.random() / 2)));
     }
   }
 }

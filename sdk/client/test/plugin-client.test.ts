@@ -178,4 +178,4 @@ test('a plugin whose queue of connections is full for a moment is asked again', 
   const crowd = Array.from({ length: 700 }, () => real.call(call));
   expect(await Promise.all(crowd)).toHaveLength(700);
   real.close();
-});
+}, 30_000);
