@@ -43,8 +43,15 @@ const programs = [
     test: isStaticExecutable,
   },
   { command: 'crun', packages: ['crun'], why: 'a second OCI runtime, chosen with --runtime crun', optional: true },
-  { command: 'zstd', packages: ['zstd'], why: 'unpacks image layers compressed with zstd faster', optional: true },
-  { command: 'xz', packages: ['xz-utils'], why: 'unpacks image archives compressed with xz', optional: true },
+  { command: 'zstd', packages: ['zstd'], why: 'unpacks image layers compressed with zstd faster', optional: 'run' },
+  {
+    command: 'xz',
+    packages: ['xz-utils'],
+    why: 'unpacks image archives and build contexts compressed with xz',
+    optional: 'run',
+  },
+  { command: 'bzip2', packages: ['bzip2'], why: 'unpacks build contexts compressed with bzip2', optional: 'run' },
+  { command: 'git', packages: ['git'], why: 'fetches git repositories to build from', optional: 'run' },
   { command: 'tini', packages: ['tini'], why: 'the first process of docker run --init', optional: 'run' },
   { command: 'ps', packages: ['procps'], why: 'lists processes for docker top', optional: 'run' },
   {

@@ -4,7 +4,8 @@ import type { CopyItem, Selection, SelectRequest } from './select-files';
 
 /** What a file worker can do. Buffers arrive as Uint8Array. */
 export type FileTask =
-  | { readonly kind: 'copy'; readonly job: CopyJob }
+  /** @property counts items of each source that were sent ahead, in order; absent = they are in the job */
+  | { readonly kind: 'copy'; readonly job: CopyJob; readonly counts?: readonly number[] }
   | { readonly kind: 'make-directory'; readonly root: string; readonly path: string }
   /** From a real directory. */
   | { readonly kind: 'select'; readonly root: string; readonly request: SelectRequest }
@@ -27,10 +28,10 @@ export interface ResolvedPlace {
   readonly type: 'file' | 'directory' | 'other' | undefined;
 }
 
-export interface ToFileWorker {
-  readonly job: number;
-  readonly task: FileTask;
-}
+/** A part of a long list comes before the task it belongs to: one message of all would hold up the sender. */
+export type ToFileWorker =
+  | { readonly job: number; readonly items: readonly CopyItem[]; readonly task?: undefined }
+  | { readonly job: number; readonly task: FileTask };
 
 export type FromFileWorker =
   | { readonly job: number; readonly result: FileTaskResult; readonly failed?: undefined }

@@ -5,21 +5,42 @@ import { copyFiles, makeDirectory } from './copy-files';
 import { DirectoryTree } from './directory-tree';
 import type { FileTask, FileTaskResult, FromFileWorker, ToFileWorker } from './file-tasks';
 import { makeEqual } from './make-equal';
-import { selectFiles } from './select-files';
+import { type CopyItem, selectFiles } from './select-files';
 import { missingPaths, removeEmpty, resolveInside, unpackTree } from './unpack-tree';
 
 const port = parentPort!;
 
-port.on('message', ({ job, task }: ToFileWorker) => {
+/** Items of the job that is being sent. */
+let items: CopyItem[] = [];
+
+port.on('message', (message: ToFileWorker) => {
+  if (message.task === undefined) {
+    items.push(...message.items);
+    return;
+  }
+  const { job } = message;
+  const task = withItems(message.task, items);
+  items = [];
   perform(task).then(
     (result) => port.postMessage({ job, result } satisfies FromFileWorker),
-    (error: unknown) =>
-      port.postMessage({
-        job,
-        failed: { kind: errorKind(error), message: errorMessage(error) },
-      } satisfies FromFileWorker),
+    (error: unknown) => {
+      const failed = { kind: errorKind(error), message: errorMessage(error) };
+      port.postMessage({ job, failed } satisfies FromFileWorker);
+    },
   );
 });
+
+/** Gives the sources of a copy the items that came ahead. */
+function withItems(task: FileTask, ahead: readonly CopyItem[]): FileTask {
+  if (task.kind !== 'copy' || ahead.length === 0) return task;
+  let at = 0;
+  const sources = task.job.sources.map((source, index) => {
+    const count = task.counts?.[index] ?? 0;
+    at += count;
+    return { ...source, items: ahead.slice(at - count, at) };
+  });
+  return { kind: 'copy', job: { ...task.job, sources } };
+}
 
 async function perform(task: FileTask): Promise<FileTaskResult> {
   switch (task.kind) {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
 import type { CopyJob } from './copy-files';
@@ -20,6 +21,7 @@ interface Seat {
 }
 
 const idleMs = 10_000;
+const pieceItems = 500;
 
 /** Work on many files in threads, at most one per processor; threads end after a while without work. */
 export class FileWorkers {
@@ -96,7 +98,7 @@ export class FileWorkers {
       clearTimeout(seat.idleTimer);
       seat.job = job;
       seat.worker.ref();
-      seat.worker.postMessage({ job: job.id, task: job.task } satisfies ToFileWorker);
+      void send(seat.worker, job);
     }
   }
 
@@ -128,6 +130,24 @@ export class FileWorkers {
     seat.job = undefined;
     if (!this.closed) this.dispatch();
   }
+}
+
+/** Posts a job; a long list of files goes ahead in pieces, between which others get their turn. */
+async function send(worker: Worker, { id: job, task }: Job): Promise<void> {
+  const post = (message: ToFileWorker) => worker.postMessage(message);
+  const total = task.kind === 'copy' ? task.job.sources.reduce((sum, { items }) => sum + items.length, 0) : 0;
+  if (task.kind !== 'copy' || total <= pieceItems) return post({ job, task });
+  const { sources } = task.job;
+  for (const { items } of sources)
+    for (let at = 0; at < items.length; at += pieceItems) {
+      post({ job, items: items.slice(at, at + pieceItems) });
+      await setImmediate();
+    }
+  const empty = sources.map((source) => ({ ...source, items: [] }));
+  post({
+    job,
+    task: { kind: 'copy', job: { ...task.job, sources: empty }, counts: sources.map(({ items }) => items.length) },
+  });
 }
 
 /** The built worker, also when the sources themselves run (as the unit tests do). */
