@@ -118,6 +118,7 @@ export class Daemon {
     const { api, plugins, remote, events } = this.deps;
     api.stopAccepting();
     await this.deps.pluginStates.close();
+    this.deps.supervisor.close();
     await plugins.stop(deadlineMs);
     await events.close();
     await api.close(graceMs);

@@ -8,7 +8,7 @@ export interface BreakerSettings {
 }
 
 /** A plugin that comes back is used again within five seconds. */
-export const defaultBreaker: BreakerSettings = { failures: 5, firstWaitMs: 500, longestWaitMs: 4000 };
+export const defaultBreaker: BreakerSettings = { failures: 5, firstWaitMs: 500, longestWaitMs: 2000 };
 
 /** Keeps callers from waiting for somebody who does not answer. */
 export class CircuitBreaker {

@@ -41,6 +41,7 @@ export class SupervisedPlugin {
   private readonly running = new Set<Pending>();
   private readonly waiting: Pending[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private probing: NodeJS.Timeout | undefined;
   private idle: (() => void)[] = [];
 
   constructor(
@@ -76,6 +77,12 @@ export class SupervisedPlugin {
       clearTimeout(timer);
     }
     return this.running.size;
+  }
+
+  /** It is not asked any more whether it is there. */
+  stopProbing(): void {
+    clearTimeout(this.probing);
+    this.probe = undefined;
   }
 
   /** A call begins. */
@@ -180,16 +187,18 @@ export class SupervisedPlugin {
 
   /** Nobody has to wait for a trial with a call of his own. */
   private probeLater(): void {
-    const { probe } = this;
-    if (probe === undefined) return;
+    if (this.probe === undefined) return;
     const wait = this.breaker.waitsMs(performance.now());
-    setTimeout(async () => {
-      if (!this.breaker.isOpen || !this.breaker.admits(performance.now())) return;
-      await probe().then(
+    clearTimeout(this.probing);
+    this.probing = setTimeout(async () => {
+      const { probe } = this;
+      if (probe === undefined || !this.breaker.isOpen || !this.breaker.admits(performance.now())) return;
+      await (async () => probe())().then(
         () => this.judge(undefined),
         (error) => this.judge(error),
       );
-    }, wait + 1).unref();
+    }, wait + 1);
+    this.probing.unref();
   }
 
   private count(method: string, ms: number, failure: unknown): void {

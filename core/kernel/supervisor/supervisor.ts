@@ -77,6 +77,7 @@ export class Supervisor implements HealthListener {
   /** The plugin is replaced or goes. @returns its calls, those under way among them */
   retire(name: string): SupervisedPlugin | undefined {
     const old = this.plugins.get(name);
+    old?.stopProbing();
     this.forget(name);
     return old;
   }
@@ -84,6 +85,11 @@ export class Supervisor implements HealthListener {
   /** It is not part of the plugin set any more. */
   private forget(name: string): void {
     for (const map of [this.plugins, this.facts, this.skipped, this.unreached]) map.delete(name);
+  }
+
+  /** The daemon stops. */
+  close(): void {
+    for (const plugin of this.plugins.values()) plugin.stopProbing();
   }
 
   /** Those that do not answer now. */

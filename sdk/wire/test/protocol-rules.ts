@@ -1,0 +1,73 @@
+/** A test by its file and the beginning of its name. */
+type Shown = readonly [file: string, test: string];
+
+const remote = 'core/kernel/test/remote-plugins.test.ts';
+const bad = 'core/kernel/test/bad-plugins.test.ts';
+const client = 'sdk/client/test/plugin-client.test.ts';
+const kinds = 'sdk/serve/test/driver-kinds.test.ts';
+const logs = 'sdk/serve/test/log-driver.test.ts';
+const entries = 'sdk/wire/test/log-entry.test.ts';
+const authz = 'test/api/authorization.test.ts';
+const volumes = 'plugins/volumes/test';
+const ends = 'test/conformance';
+
+/** Every rule of the Docker plugin protocol that the engine keeps, with the tests that show it. */
+export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
+  'P-DISC-1': [[remote, 'a driver on a socket is found by name']],
+  'P-DISC-2': [[remote, 'a plugin in a folder of its own name is found']],
+  'P-DISC-3': [[remote, 'a plugin in a folder of its own name is found']],
+  'P-DISC-4': [[remote, 'a plugin in a folder of its own name is found']],
+  'P-DISC-5': [[remote, 'https that nobody verifies is refused']],
+  'P-DISC-8': [[remote, 'a failed activation is forgotten']],
+  'P-CALL-1': [[client, 'a call is a POST with a JSON body']],
+  'P-CALL-2': [[client, 'a call is a POST with a JSON body']],
+  'P-CALL-4': [[client, 'the handshake sends an empty body']],
+  'P-CALL-5': [
+    [client, 'a missing socket is tried again after 1, 2, 4 and 8 seconds'],
+    [client, 'a call that a broken connection may have delivered'],
+    [client, 'an HTTP answer is never tried again'],
+  ],
+  'P-CALL-6': [
+    [client, 'a plugin that never answers is given up at the deadline'],
+    ['core/kernel/test/supervisor.test.ts', 'who hangs costs those who wait for it'],
+  ],
+  'P-CALL-7': [[bad, 'a plugin that answers %s costs that call']],
+  'P-CALL-8': [[kinds, 'an IPAM driver behind a socket keeps answers']],
+  'P-CALL-9': [[kinds, 'a network driver without external connectivity']],
+  'P-ACT-1': [[client, 'the handshake sends an empty body']],
+  'P-ACT-2': [[bad, 'a plugin that %s is no network driver']],
+  'P-ACT-3': [[remote, 'a plugin of another kind does not implement']],
+  'P-VOL-1': [[client, 'a volume driver that answers Get with any error']],
+  'P-VOL-2': [[volumes, 'records survive a restart, and a volume only a driver knows']],
+  'P-VOL-3': [[ends, 'a mounted volume outlives the daemon']],
+  'P-VOL-4': [[volumes, 'image content is copied into an empty volume']],
+  'P-VOL-7': [[client, 'a scope is asked again until the plugin tells it']],
+  'P-VOL-9': [[ends, 'one program may take over the socket of another']],
+  'P-VOL-10': [[volumes, 'a dead driver gives a warning in the list']],
+  'P-NET-1': [[kinds, 'a network driver with an unknown scope is refused']],
+  'P-NET-2': [[kinds, 'the requests of a network driver are on the wire']],
+  'P-NET-3': [[kinds, 'the requests of a network driver are on the wire']],
+  'P-NET-6': [[kinds, 'a network driver that changes an address it was given']],
+  'P-NET-7': [[kinds, 'a network driver behind a socket is told and tells']],
+  'P-NET-9': [[kinds, 'the requests of a network driver are on the wire']],
+  'P-IPAM-4': [[kinds, 'an IPAM driver without capabilities has none']],
+  'P-IPAM-7': [[kinds, 'an IPAM driver without capabilities has none']],
+  'P-AZ-1': [[authz, 'passwords are not shown']],
+  'P-AZ-2': [[authz, 'what is too large is refused with 500']],
+  'P-AZ-3': [[authz, 'streams and hijacked connections are asked about']],
+  'P-AZ-4': [[authz, 'what is too large is refused with 500']],
+  'P-AZ-5': [[authz, 'the first refusal counts']],
+  'P-AZ-6': [[authz, 'the first refusal counts']],
+  'P-AZ-8': [[authz, 'an answer can be withheld; an error cannot']],
+  'P-AZ-9': [[authz, 'streams and hijacked connections are asked about']],
+  'P-AZ-12': [[authz, 'with a reload, and a failed one changes nothing']],
+  'P-AZ-14': [[authz, 'one that is gone refuses everything until it is back']],
+  'P-LOG-3': [[logs, 'what a container prints reaches a served driver']],
+  'P-LOG-4': [[logs, 'a slow driver holds the container back']],
+  'P-LOG-5': [[ends, 'a plugin that was killed and comes back goes on with the log']],
+  'P-LOG-6': [[entries, 'entries are read back from bytes that arrive one at a time']],
+  'P-LOG-7': [[ends, 'docker logs -f follows until the container ends, and a line longer']],
+  'P-LOG-8': [[ends, 'docker logs -f follows until the container ends']],
+  'P-LOG-9': [[ends, 'a plugin that cannot read back takes the log']],
+  'P-LOG-10': [[ends, 'an option the plugin refuses keeps the container from starting']],
+};
