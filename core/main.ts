@@ -1,7 +1,4 @@
 import { processOutput } from './commands/command-output';
-import { doctorCommand } from './commands/doctor-command';
-import { pluginsCommand } from './commands/plugins-command';
-import { reloadCommand } from './commands/reload-command';
 import { coreCapabilities } from './compose';
 import { readCommandLine } from './config/command-line';
 import { helpText } from './config/help-text';
@@ -16,11 +13,11 @@ import { daemonVersion } from './version';
 // A reader of our log that goes away (a restarted journal) must not take the daemon with it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** Words in front of everything else that do something other than serving. */
+/** Words in front of everything else that do something other than serving. Loaded when asked for: the daemon boots without. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  doctor: (args) => doctorCommand(args, processOutput),
-  plugins: (args) => pluginsCommand(args, processOutput),
-  reload: (args) => reloadCommand(args, processOutput),
+  doctor: async (args) => (await import('./commands/doctor-command.js')).doctorCommand(args, processOutput),
+  plugins: async (args) => (await import('./commands/plugins-command.js')).pluginsCommand(args, processOutput),
+  reload: async (args) => (await import('./commands/reload-command.js')).reloadCommand(args, processOutput),
 };
 
 async function main(args: readonly string[]): Promise<number> {

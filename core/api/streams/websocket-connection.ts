@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { cancelled, type HijackedConnection, invalidParameter, unavailable } from '@gantry/sdk';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import type { AnswerHeaders } from '../pipeline/server-headers';
 import type { Shutdown } from '../pipeline/shutdown';
 
@@ -16,6 +16,8 @@ const largestMessageBytes = 16 << 20;
  * @see RFC 6455, section 4.2
  */
 export function acceptWebSocket(request: IncomingMessage, socket: Socket, headers: AnswerHeaders): WebSocket {
+  // Few clients use it: the daemon boots without.
+  const { WebSocketServer } = require('ws') as typeof import('ws');
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
