@@ -12,6 +12,7 @@ export class ForwardPolicy {
   /** Program → the rules in our chain. */
   private readonly written = new Map<string, string>();
   private running: Promise<void> = Promise.resolve();
+  private queued = false;
 
   constructor(
     owner: string,
@@ -24,8 +25,13 @@ export class ForwardPolicy {
   /** Checks, and accepts these bridges where needed. Runs on its own; failures go to the log. */
   update(bridges: readonly string[]): void {
     this.wanted = bridges;
+    if (this.queued) return; // A look that has not begun yet sees this as well.
+    this.queued = true;
     this.running = this.running
-      .then(() => this.apply())
+      .then(() => {
+        this.queued = false;
+        return this.apply();
+      })
       .catch((error) => {
         this.log.warn('the policy of the FORWARD chain could not be looked after', { error: errorMessage(error) });
       });
