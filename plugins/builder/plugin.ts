@@ -12,6 +12,7 @@ import { buildRoutes } from './routes/build-routes';
 
 /** One builder per started plugin; `ready` is told of it by the same context. */
 const builders = new WeakMap<object, Builder>();
+const collectDelayMs = 1_000;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** Builds images from Dockerfiles. */
@@ -49,12 +50,19 @@ export const plugin = definePlugin({
             { maximumBytes: 0, unusedForMs: config['cache-days'] * dayMs },
             { maximumBytes: cacheBytes ?? config['cache-bytes'], unusedForMs: 0 },
           ];
+    let timer: NodeJS.Timeout | undefined;
+    // Once for builds that follow each other closely.
     const afterBuild = () => {
-      if (!collectGarbage) return;
-      builder.cache.collect(policies).catch((error: unknown) => {
-        log.warn('the build cache could not be looked over', { error: errorMessage(error) });
-      });
+      if (!collectGarbage || timer !== undefined) return;
+      timer = setTimeout(() => {
+        timer = undefined;
+        builder.cache.collect(policies).catch((error: unknown) => {
+          log.warn('the build cache could not be looked over', { error: errorMessage(error) });
+        });
+      }, collectDelayMs);
+      timer.unref();
     };
+    onStop(() => clearTimeout(timer));
     return { routes: { routes: buildRoutes(builder, afterBuild) }, info: builderInfo(builder) };
   },
   // The containers have been taken over by now.

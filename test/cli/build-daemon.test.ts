@@ -11,7 +11,13 @@ import { eventually } from '../support/eventually';
 import { makeTar } from '../support/tar';
 
 const daemon = daemonForSuite({
-  config: { experimental: true, builder: { entitlements: { 'security-insecure': true, 'network-host': false } } },
+  config: {
+    experimental: true,
+    builder: {
+      gc: { policy: [{ keepStorage: '200kB' }] },
+      entitlements: { 'security-insecure': true, 'network-host': false },
+    },
+  },
   tidy: (each) => each.removeEverything(),
 });
 const api = () => daemon().api;
@@ -292,6 +298,19 @@ test('cache-from takes steps of an image that came from elsewhere', async () => 
       /Using cache/g,
     ),
   ).toHaveLength(1);
+});
+
+test('the cache stays within its limit: what was used longest ago goes first', async () => {
+  const make = (name: string) =>
+    build(api(), contextTar(`FROM busybox\nRUN head -c 150000 /dev/zero > /${name}\n`), { nocache: '1' });
+  await make('older');
+  await make('newer');
+  await eventually('the older one to go', async () => {
+    const sizes = (await cached()).map(({ Size }) => Size).filter((size) => size === 150000);
+    return sizes.length === 1;
+  });
+  const again = await build(api(), contextTar('FROM busybox\nRUN head -c 150000 /dev/zero > /newer\n'));
+  expect(again.output).toContain('Using cache');
 });
 
 test('the cache is shown by df and emptied by prune, which keeps what images with a name need', async () => {

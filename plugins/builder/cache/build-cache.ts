@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   errorMessage,
   type ImageManager,
@@ -103,7 +104,9 @@ export class BuildCache {
   /** All records whose images are there. */
   async entries(): Promise<CacheEntry[]> {
     const found: { record: CacheRecord; image: ImageSummary }[] = [];
-    for (const record of this.records.values()) {
+    for (const [index, record] of [...this.records.values()].entries()) {
+      // A large cache must not hold up requests.
+      if (index % 100 === 99) await setImmediate();
       const image = await this.imageOf(record);
       if (image !== undefined) found.push({ record, image });
     }
