@@ -5,6 +5,7 @@ import {
   Clock1,
   type DaemonSettings,
   EventBus1,
+  MetricsCollector1,
   MetricsSource1,
   SystemInfo1,
   systemClock,
@@ -24,6 +25,7 @@ import { allWatchers } from './kernel/watched-instance';
 import type { DaemonLog } from './log/create-logger';
 import { loggedCalls } from './log/logged-calls';
 import { EngineMetrics } from './metrics/engine-metrics';
+import { MetricsCollectors } from './metrics/metrics-collectors';
 import { MetricsServer } from './metrics/metrics-server';
 import { Daemon } from './process/daemon';
 import { tracesSettings } from './traces/traces-settings';
@@ -56,6 +58,7 @@ export const tokens = {
   drivers: token<DriverRegistry>('drivers'),
   metrics: token<EngineMetrics | undefined>('metrics'),
   metricsServer: token<MetricsServer | undefined>('metricsServer'),
+  metricsCollectors: token<MetricsCollectors>('metricsCollectors'),
   traces: token<Tracing | undefined>('traces'),
   plugins: token<PluginHost>('plugins'),
   authorization: token<AuthorizationChain>('authorization'),
@@ -134,6 +137,16 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
     const { engineId } = from.resolve(tokens.settings);
     return new Tracing({ protocol: wanted.protocol, version: daemonVersion.version, engineId }, log);
   });
+  provide(
+    tokens.metricsCollectors,
+    (from) =>
+      new MetricsCollectors({
+        collectors: () => from.resolve(tokens.drivers).all(MetricsCollector1).entries(),
+        metrics: from.resolve(tokens.metrics),
+        execRoot: from.resolve(tokens.settings).execRoot,
+        log: from.resolve(tokens.log),
+      }),
+  );
   provide(tokens.metricsServer, (from) => {
     const metrics = from.resolve(tokens.metrics);
     return metrics && new MetricsServer(metrics, from.resolve(tokens.log));
@@ -198,6 +211,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         pluginStates: from.resolve(tokens.pluginStates),
         events: from.resolve(tokens.events),
         metricsServer: from.resolve(tokens.metricsServer),
+        metricsCollectors: from.resolve(tokens.metricsCollectors),
         traces: from.resolve(tokens.traces),
         log: from.resolve(tokens.log),
       }),

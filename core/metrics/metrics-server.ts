@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { chmod, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorMessage, type Logger, systemError } from '@gantry/sdk';
@@ -35,6 +36,14 @@ export class MetricsServer {
     const address = this.server.address() as AddressInfo;
     this.log.info('metrics are served', { address: `http://${host || '0.0.0.0'}:${address.port}/metrics` });
     return address.port;
+  }
+
+  /** Serves on a unix socket that only root may use; what an earlier run left there is removed. */
+  async listenOn(path: string): Promise<void> {
+    await rm(path, { force: true });
+    this.server.listen(path);
+    await once(this.server, 'listening');
+    await chmod(path, 0o600);
   }
 
   /** Repeatable. */

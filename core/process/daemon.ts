@@ -18,6 +18,7 @@ import type { RemotePlugins } from '../kernel/remote/remote-plugins';
 import type { StateFile } from '../kernel/supervisor/state-file';
 import type { Supervisor } from '../kernel/supervisor/supervisor';
 import { parseMetricsAddress } from '../metrics/metrics-address';
+import type { MetricsCollectors } from '../metrics/metrics-collectors';
 import type { MetricsServer } from '../metrics/metrics-server';
 import type { Tracing } from '../traces/tracing';
 import { checkChoices } from './check-choices';
@@ -37,6 +38,7 @@ export interface DaemonDeps {
   readonly events: EventLog;
   /** Absent when no address is configured. */
   readonly metricsServer?: MetricsServer;
+  readonly metricsCollectors: MetricsCollectors;
   /** Absent when the environment does not ask for traces. */
   readonly traces?: Tracing;
   readonly log: Logger;
@@ -77,6 +79,8 @@ export class Daemon {
       this.deps.supervisor.isSkipped(name, reason);
     }
     await this.deps.pluginStates.open();
+    // Nobody waits for a collector.
+    void this.deps.metricsCollectors.start();
     log.info('plugins started', {
       started: report.started.length,
       skipped: report.skipped.length,
@@ -118,6 +122,7 @@ export class Daemon {
     const { api, plugins, remote, events } = this.deps;
     api.stopAccepting();
     await this.deps.pluginStates.close();
+    await this.deps.metricsCollectors.stop();
     this.deps.supervisor.close();
     await plugins.stop(deadlineMs);
     await events.close();
