@@ -5,6 +5,7 @@ import { CacheMounts } from './cache/cache-mounts';
 import { builderConfig } from './config';
 import { FileWorkers } from './copy/file-workers';
 import type { Builder } from './engine/builder';
+import { RunningBuilds } from './engine/running-builds';
 import { Scratch } from './engine/scratch';
 import { StepContainers } from './engine/step-containers';
 import { builderInfo } from './info';
@@ -63,7 +64,9 @@ export const plugin = definePlugin({
       timer.unref();
     };
     onStop(() => clearTimeout(timer));
-    return { routes: { routes: buildRoutes(builder, afterBuild) }, info: builderInfo(builder) };
+    const builds = new RunningBuilds();
+    onStop(builds);
+    return { routes: { routes: buildRoutes(builder, builds, afterBuild) }, info: builderInfo(builder) };
   },
   // The containers have been taken over by now.
   ready: (context) => builders.get(context)?.steps.collect(),

@@ -42,4 +42,19 @@ test('a daemon that is killed while it builds leaves nothing of the builds, and 
   expect(left.map(({ RepoTags }) => RepoTags[0]).sort()).toEqual(['busybox:latest', 'done:latest']);
 });
 
+test('a daemon that is told to stop does not wait for its builds, and leaves nothing of them', async () => {
+  const building = build(api(), contextTar('FROM busybox\nRUN trap "" TERM; sleep 600'), { nocache: '1' }).catch(
+    () => undefined,
+  );
+  await eventually('the step to run', async () => (await containers()).length > 0, 60_000);
+  const startedAt = Date.now();
+  await daemon().stop();
+  // Well below the ten seconds a container is given to stop by itself.
+  expect(Date.now() - startedAt).toBeLessThan(8000);
+  await building;
+  await daemon().start();
+  expect(await containers()).toEqual([]);
+  expect(readdirSync(join(daemon().dataRoot, 'builder/tmp'))).toEqual([]);
+});
+
 const containers = async () => (await api().get('/containers/json?all=1')).json<{ Id: string }[]>();

@@ -14,12 +14,12 @@ import {
 import { StepFailed } from '../engine/build-request';
 import type { Builder } from '../engine/builder';
 import { prepareBuild } from '../engine/run-build';
+import type { RunningBuilds } from '../engine/running-builds';
 import { parseBuildRequest } from './build-options';
 import { pruneCache } from './prune';
 
 /** The routes below /build, and /session, which only BuildKit could serve. */
-export function buildRoutes(builder: Builder, afterBuild: () => void): ApiRoute[] {
-  const builds = new Map<string, AbortController>();
+export function buildRoutes(builder: Builder, builds: RunningBuilds, afterBuild: () => void): ApiRoute[] {
   return [
     { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, afterBuild) },
     {
@@ -29,7 +29,7 @@ export function buildRoutes(builder: Builder, afterBuild: () => void): ApiRoute[
         const id = query.get('id') ?? '';
         if (id === '') throw invalidParameter('build ID not provided');
         // Whoever cancels a build that has ended has what he wants.
-        builds.get(id)?.abort(new Error('build cancelled'));
+        builds.cancel(id);
         return reply.empty(204);
       },
     },
@@ -52,16 +52,23 @@ export function buildRoutes(builder: Builder, afterBuild: () => void): ApiRoute[
 async function build(
   request: ApiRequest,
   builder: Builder,
-  builds: Map<string, AbortController>,
+  builds: RunningBuilds,
   afterBuild: () => void,
 ): Promise<ApiReply> {
   const wanted = parseBuildRequest(request, builder.images, builder.settings.experimental);
   const prepared = await prepareBuild(wanted, request.body, builder, request.signal);
   const id = request.query.get('buildid') ?? '';
-  const cancel = new AbortController();
-  if (id !== '') builds.set(id, cancel);
+  let started = false;
+  // Whoever leaves before the answer begins leaves it unrun.
+  const abandoned = () => {
+    if (!started) void prepared.close();
+  };
+  request.signal.addEventListener('abort', abandoned, { once: true });
+  if (request.signal.aborted) abandoned();
   const wantsAux = apiVersionAtLeast(request.apiVersion, '1.30');
   return reply.stream(200, 'application/json', async (out, gone) => {
+    started = true;
+    const running = builds.begin(id);
     const quiet: ProgressMessage[] = [];
     const lines = new LineWriter(out);
     const send = (message: ProgressMessage) => {
@@ -70,17 +77,17 @@ async function build(
       else lines.send(message);
     };
     try {
-      const signal = AbortSignal.any([gone, cancel.signal]);
+      const signal = AbortSignal.any([gone, running.signal]);
       const imageId = await prepared.run(send, signal);
       if (wanted.quiet) lines.send({ stream: `${imageId}\n` });
     } catch (error) {
       for (const message of quiet) lines.send(message);
-      const message = cancel.signal.aborted ? 'Build cancelled' : errorMessage(error);
+      const message = running.signal.aborted ? 'Build cancelled' : errorMessage(error);
       const code = error instanceof StepFailed ? { code: error.code } : {};
       lines.send({ errorDetail: { ...code, message }, error: message });
     } finally {
-      builds.delete(id);
       await prepared.close();
+      running.end();
       afterBuild();
     }
   });
