@@ -49,7 +49,14 @@ export const programs: readonly Program[] = [
     use: 'faster unpacking of layers compressed with zstd',
     versionFlag: '--version',
   },
-  { names: ['xz'], package: 'xz-utils', use: 'image archives compressed with xz', versionFlag: '--version' },
+  {
+    names: ['xz'],
+    package: 'xz-utils',
+    use: 'image archives and build contexts compressed with xz',
+    versionFlag: '--version',
+  },
+  { names: ['bzip2'], package: 'bzip2', use: 'build contexts compressed with bzip2', versionFlag: '--help' },
+  { names: ['git'], package: 'git', use: 'builds from git repositories', versionFlag: '--version' },
   { names: ['modprobe'], package: 'kmod', use: 'loading what the kernel has as modules', versionFlag: '--version' },
   { names: ['docker'], package: 'docker-cli', use: 'the command line client', versionFlag: '--version' },
 ];

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { daemonForSuite } from '../support/daemon';
 import { eventually, sleep } from '../support/eventually';
@@ -38,6 +38,15 @@ async function leave(bytes: string, way: (typeof ways)[number]): Promise<void> {
 }
 
 const openFiles = () => readdirSync(`/proc/${daemon().pid}/fd`).length;
+/** What the daemon's descriptors lead to, for the message. */
+const openTargets = () =>
+  readdirSync(`/proc/${daemon().pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${daemon().pid}/fd/${fd}`).replace(/:\[\d+\]/, '');
+    } catch {
+      return 'gone';
+    }
+  });
 const listeners = async () => (await daemon().api.get('/info')).json().NEventsListener as number;
 
 /** Command lines of the daemon's children, shims apart: those belong to containers. */
@@ -90,7 +99,14 @@ test('clients that break off, whatever they asked for and whenever, leave nothin
       );
   await cli.ok('rm', '-f', 'talks', 'listens');
   await eventually('listeners to go', async () => (await listeners()) <= listening);
-  await eventually(`open files to go down to ${before}`, () => openFiles() <= before + 4, 20_000);
+  await eventually(
+    `open files to go down to ${before}`,
+    () => {
+      if (openFiles() <= before + 4) return true;
+      throw new Error(`${openFiles()}: ${openTargets().sort().join(', ')}`);
+    },
+    20_000,
+  );
   // No helper process is left waiting for a client that is gone.
   let extra: string[] = [];
   await eventually('helper processes to end', () => {

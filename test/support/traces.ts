@@ -67,8 +67,8 @@ export class Traces {
     const shared = process.env.GANTRY_SHARED_MACHINE !== undefined;
     return (
       links()
-        // The bridge of another run's daemon is that run's affair.
-        .filter((name) => !/^gt\d+n\d+$/.test(name) && !this.before.includes(name))
+        // The bridge of another run's daemon is that run's affair, the cable of a peer host that of its suite.
+        .filter((name) => !/^g[tp]\d+n\d+$/.test(name) && !this.before.includes(name))
         .filter((name) => this.bridges.has(name) || !shared)
         .map((name) => `link ${name}`)
     );

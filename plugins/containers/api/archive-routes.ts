@@ -13,7 +13,7 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       method: 'HEAD',
       path,
       handle: async (request) => {
-        const stat = await statInContainer(request.params.id ?? '', pathOf(request), engine);
+        const stat = await statInContainer(request.params.id ?? '', pathOf(request), engine, request.signal);
         return reply.empty(200, statHeader(stat));
       },
     },
@@ -22,7 +22,7 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       path,
       handle: async (request) => {
         const container = find(request);
-        const archive = await packFromContainer(request.params.id ?? '', pathOf(request), engine);
+        const archive = await packFromContainer(request.params.id ?? '', pathOf(request), engine, request.signal);
         publish(engine, container, 'archive-path');
         return reply.stream(
           200,
@@ -52,7 +52,7 @@ export function archiveRoutes(engine: Engine): ApiRoute[] {
       path: '/containers/{id}/export',
       handle: async (request) => {
         const container = find(request);
-        const archive = await exportContainer(container.id, engine);
+        const archive = await exportContainer(container.id, engine, request.signal);
         return reply.stream(200, 'application/octet-stream', async (out, signal) => {
           await archive.sendTo(out, signal);
           publish(engine, container, 'export');

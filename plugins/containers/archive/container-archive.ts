@@ -26,26 +26,36 @@ import type { PathStat } from './path-stat';
 /** An archive that is being made: what it is of, and the way to get it. */
 export interface OpenArchive {
   readonly stat: PathStat;
-  /** Sends the archive; must be called, or `close`. */
+  /** Sends the archive; must be called, or `close`, unless the signal it was opened with aborts. */
   sendTo(out: Writable, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
 /** @throws not-found  `Could not find the file x in container y`. @see Engine API, HEAD /containers/{id}/archive */
-export async function statInContainer(reference: string, path: string, engine: Engine): Promise<PathStat> {
-  const open = await openArchive(reference, path, 'stat', engine);
+export async function statInContainer(
+  reference: string,
+  path: string,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<PathStat> {
+  const open = await openArchive(reference, path, 'stat', engine, signal);
   await open.close();
   return open.stat;
 }
 
 /** @throws not-found. @see Engine API, GET /containers/{id}/archive */
-export async function packFromContainer(reference: string, path: string, engine: Engine): Promise<OpenArchive> {
-  return openArchive(reference, path, 'pack', engine);
+export async function packFromContainer(
+  reference: string,
+  path: string,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<OpenArchive> {
+  return openArchive(reference, path, 'pack', engine, signal);
 }
 
 /** The container's own layers as one archive, without volumes. @see Engine API, GET /containers/{id}/export */
-export async function exportContainer(reference: string, engine: Engine): Promise<OpenArchive> {
-  return openArchive(reference, '/', 'export', engine);
+export async function exportContainer(reference: string, engine: Engine, signal: AbortSignal): Promise<OpenArchive> {
+  return openArchive(reference, '/', 'export', engine, signal);
 }
 
 /**
@@ -92,20 +102,30 @@ export async function unpackIntoContainer(
   }
 }
 
+/** @param signal  ends the work at any time, also when nobody comes for the archive any more */
 async function openArchive(
   reference: string,
   path: string,
   action: 'stat' | 'pack' | 'export',
   engine: Engine,
+  signal: AbortSignal,
 ): Promise<OpenArchive> {
   const container = engine.index.get(reference);
   const view = await openView(container, action === 'export', engine);
   const child = startProcess({ ...view, action, path: absolute(path), noOverwriteDirNonDir: false, owner: undefined });
-  const close = async () => {
-    child.process.kill('SIGKILL');
-    await child.ended;
-    await view.close();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      signal.removeEventListener('abort', giveUp);
+      child.process.kill('SIGKILL');
+      await child.ended;
+      await view.close();
+    })();
+    return closing;
   };
+  const giveUp = () => void close();
+  signal.addEventListener('abort', giveUp, { once: true });
+  if (signal.aborted) giveUp();
   const report = await child.report;
   if (!report.ok || report.stat === undefined) {
     await close();
@@ -116,15 +136,16 @@ async function openArchive(
   return {
     stat: report.stat,
     close,
-    async sendTo(out, signal) {
-      const stop = () => child.process.kill('SIGKILL');
-      signal.addEventListener('abort', stop, { once: true });
+    async sendTo(out, sending) {
+      const stop = () => void close();
+      sending.addEventListener('abort', stop, { once: true });
+      if (sending.aborted) stop();
       try {
         await pipeline(child.process.stdout as Readable, out, { end: false });
         const code = await child.ended;
-        if (code !== 0 && !signal.aborted) throw systemError(`archiving ${path} failed`);
+        if (code !== 0 && !sending.aborted) throw systemError(`archiving ${path} failed`);
       } finally {
-        signal.removeEventListener('abort', stop);
+        sending.removeEventListener('abort', stop);
         await close();
       }
     },
