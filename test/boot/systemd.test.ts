@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually';
 import { runGantryd } from '../support/gantryd-command';
 import { ApiClient } from '../support/http-client';
 import { ownPlace, ServiceManager } from '../support/service-manager';
+import { tablesOf } from '../support/traces';
 
 let folder: string;
 let manager: ServiceManager;
@@ -16,6 +17,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await manager.close();
+  expect(tablesOf(folder)).toEqual([]);
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -158,7 +158,6 @@ export class TestDaemon {
     try {
       if (this.runs) {
         await this.removeEverything();
-        this.traces.noteEngine((await this.api.get('/info')).json<{ ID: string }>().ID);
         await this.stop();
       }
       return await this.traces.left();

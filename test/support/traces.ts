@@ -19,16 +19,11 @@ export interface TraceScope {
 export class Traces {
   private readonly before = links();
   private readonly bridges = new Set<string>();
-  private tables = new Set<string>();
 
   constructor(private readonly scope: TraceScope) {}
 
   noteNetwork(id: string): void {
     this.bridges.add(`br-${id.slice(0, 12)}`);
-  }
-
-  noteEngine(id: string): void {
-    this.tables.add(`gantry-${id.slice(0, 8)}`);
   }
 
   /** Waits up to five seconds for the kernel to finish, then names what is still there. */
@@ -44,7 +39,7 @@ export class Traces {
 
   /** Removes what is ours, so that one suite's leak, once reported, does not stay on the machine. */
   sweep(): void {
-    for (const table of this.tables) quietly('nft', ['delete', 'table', 'inet', table]);
+    for (const table of tablesOf(this.scope.folder)) quietly('nft', ['delete', 'table', 'inet', table]);
     if (links().includes(this.scope.bridge)) quietly('ip', ['link', 'delete', this.scope.bridge]);
     for (const folder of this.cgroups()) removeCgroup(folder);
   }
@@ -56,7 +51,13 @@ export class Traces {
       .map((line) => line.split(' ')[4] ?? '')
       .filter((point) => point.startsWith(folder))
       .map((point) => `mount ${point}`);
-    return [...mounts, ...this.processes(), ...this.links(), ...this.tablesLeft(), ...this.cgroupsLeft()];
+    return [
+      ...mounts,
+      ...this.processes(),
+      ...this.links(),
+      ...tablesOf(folder).map((name) => `table ${name}`),
+      ...this.cgroupsLeft(),
+    ];
   }
 
   private processes(): string[] {
@@ -74,11 +75,6 @@ export class Traces {
     );
   }
 
-  private tablesLeft(): string[] {
-    const listed = execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' });
-    return listed.split('\n').filter((line) => this.tables.has(line.split(' ')[2] ?? ''));
-  }
-
   private cgroupsLeft(): string[] {
     return this.cgroups()
       .flatMap((folder) => readdirSync(folder, { withFileTypes: true }).map((entry) => ({ folder, entry })))
@@ -92,6 +88,15 @@ export class Traces {
       : readdirSync('/sys/fs/cgroup').map((name) => join('/sys/fs/cgroup', name));
     return hierarchies.map((root) => join(root, this.scope.cgroupParent)).filter((folder) => existsSync(folder));
   }
+}
+
+/** Names of the packet filter tables that daemons with their data below the folder have made, whether they run or not. */
+export function tablesOf(folder: string): string[] {
+  const present = execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).split(/\s+/);
+  return readdirSync(folder)
+    .map((name) => read(join(folder, name, 'engine-id')).slice(0, 8))
+    .filter((engine) => engine !== '' && present.includes(`gantry-${engine}`))
+    .map((engine) => `gantry-${engine}`);
 }
 
 /** Processes that name the folder in their command line or work below it, as a container's shim does. */

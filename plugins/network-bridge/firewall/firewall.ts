@@ -81,6 +81,8 @@ export class Firewall {
     this.ports.clear();
     for (const [id, network] of networks) this.networks.set(id, network);
     for (const [id, list] of ports) this.ports.set(id, list);
+    // A daemon without bridge networks needs no table; one that is there may be full of what is no longer true.
+    if (networks.size === 0 && this.content().chains.length === 0) return;
     await this.change([], true);
   }
 
