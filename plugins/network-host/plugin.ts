@@ -1,10 +1,10 @@
 import { definePlugin, NetworkDriver1 } from '@gantry/sdk';
-import { createHostDriver } from './host-driver';
+import { createOnlyNetworkDriver } from '@gantry/sdk/network-drivers';
 
 export const plugin = definePlugin({
   name: 'network-host',
   version: '0.1.0',
   engine: '^0.1.0',
   provides: { host: NetworkDriver1 },
-  start: () => ({ host: createHostDriver() }),
+  start: () => ({ host: createOnlyNetworkDriver('host') }),
 });

@@ -1,10 +1,10 @@
 import { definePlugin, NetworkDriver1 } from '@gantry/sdk';
-import { createNullDriver } from './null-driver';
+import { createOnlyNetworkDriver } from '@gantry/sdk/network-drivers';
 
 export const plugin = definePlugin({
   name: 'network-none',
   version: '0.1.0',
   engine: '^0.1.0',
   provides: { null: NetworkDriver1 },
-  start: () => ({ null: createNullDriver() }),
+  start: () => ({ null: createOnlyNetworkDriver('null') }),
 });

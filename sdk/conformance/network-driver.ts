@@ -8,7 +8,9 @@ import {
   ipv4Of,
   mac,
   type NetworkDriverSubject,
+  networkIdFor,
   noOptions,
+  ONLY_NETWORK,
   one,
   onTheWire,
   subnetOf,
@@ -112,9 +114,16 @@ const networkCases: readonly Case[] = [
   one(
     'delete',
     'P-NET-2',
-    'a network without endpoints can be deleted',
-    withThem(async ({ network }, { driver }) => {
-      await driver.deleteNetwork(await network());
+    'a network without endpoints can be deleted, the only one of a driver cannot, and has no second beside it',
+    withThem(async ({ network, onEnd }, subject) => {
+      const { driver, hasOnlyNetwork } = subject;
+      const id = await network();
+      if (!hasOnlyNetwork) return driver.deleteNetwork(id);
+      await refuses(driver.deleteNetwork(id), 'deleting the only network', 'forbidden', subject);
+      const second = hexId();
+      onEnd(() => driver.deleteNetwork(second));
+      const options = { generic: {}, enableIPv4: true, enableIPv6: false, internal: false };
+      await refuses(driver.createNetwork(second, options, [], []), 'a second network', 'forbidden', subject);
     }),
   ),
   one(
@@ -143,11 +152,11 @@ const networkCases: readonly Case[] = [
       const client = onTheWire(subject);
       const pools = ipv4Of(subject).map(({ pool, gateway }) => ({ AddressSpace: 'x', Pool: pool, Gateway: gateway }));
       for (const more of [{ IPv6Data: null }, {}]) {
-        const NetworkID = hexId();
+        const NetworkID = networkIdFor(subject);
         onEnd(() => subject.driver.deleteNetwork(NetworkID));
         const Options = { [keys.generic]: subject.options ?? {} };
         await client.call({ ...methods.createNetwork, body: { NetworkID, Options, IPv4Data: pools, ...more } });
-        await client.call({ ...methods.deleteNetwork, body: { NetworkID } });
+        if (!subject.hasOnlyNetwork) await client.call({ ...methods.deleteNetwork, body: { NetworkID } });
       }
     }),
   ),
@@ -157,7 +166,7 @@ const networkCases: readonly Case[] = [
     "keys of the engine beside the user's options are taken",
     withThem(async ({ onEnd }, subject) => {
       const client = onTheWire(subject);
-      const NetworkID = hexId();
+      const NetworkID = networkIdFor(subject);
       onEnd(() => subject.driver.deleteNetwork(NetworkID));
       const Options = {
         [keys.generic]: subject.options ?? null,
@@ -215,7 +224,7 @@ const networkCases: readonly Case[] = [
   }),
 ];
 
-const ids = { NetworkID: '0'.repeat(64), EndpointID: '0'.repeat(64) };
+const ids = { NetworkID: ONLY_NETWORK, EndpointID: '0'.repeat(64) };
 const wire = wireCases({
   prefix: 'network',
   kind: 'NetworkDriver',

@@ -22,6 +22,8 @@ export interface NetworkDriverSubject {
   readonly subnet?: string;
   /** The driver cannot have IPv6. */
   readonly withoutIPv6?: boolean;
+  /** The driver has one network and never gives it up; the cases share it under the id `ONLY_NETWORK`. */
+  readonly hasOnlyNetwork?: boolean;
   /** Errors carry their kind; plain protocol answers do not. */
   readonly tellsKinds: boolean;
   /** When the driver is behind a socket: the way to it, for cases about the wire itself. */
@@ -30,6 +32,9 @@ export interface NetworkDriverSubject {
 
 /** Pieces that the cases about networks are made of. */
 export const hexId = () => randomBytes(32).toString('hex');
+/** The id that cases about the wire use as well. */
+export const ONLY_NETWORK = '0'.repeat(64);
+export const networkIdFor = ({ hasOnlyNetwork }: NetworkDriverSubject) => (hasOnlyNetwork ? ONLY_NETWORK : hexId());
 export const sandbox = () => `/run/docker/netns/${randomBytes(6).toString('hex')}`;
 export const noOptions: EndpointOptions = { exposedPorts: [], portMap: [], generic: {} };
 export const unset: EndpointInterface = { address: '', addressIPv6: '', macAddress: '' };
@@ -73,7 +78,7 @@ async function withNetworks(subject: NetworkDriverSubject, work: (tools: Tools) 
   try {
     await work({
       async network(ipv4 = ipv4Of(subject), ipv6 = [], more = {}) {
-        const id = hexId();
+        const id = networkIdFor(subject);
         onEnd(() => driver.deleteNetwork(id));
         await driver.createNetwork(id, optionsOf(subject, more), ipv4, ipv6);
         return id;

@@ -20,9 +20,8 @@ import {
   removeNetworkNamespace,
 } from '@gantry/sdk/linux/network-namespaces';
 import { changeLink, listLinks } from '@gantry/sdk/linux/rtnetlink';
+import { createOnlyNetworkDriver } from '@gantry/sdk/network-drivers';
 import { startBridge } from '../../network-bridge/start';
-import { createHostDriver } from '../../network-host/host-driver';
-import { createNullDriver } from '../../network-none/null-driver';
 import { type NetworksPlugin, startNetworks } from '../start';
 
 export const ENGINE_ID = 'feedc0de00000000';
@@ -108,8 +107,8 @@ export async function startEngine(
   const bridge = startBridge(settings, { mtu: 0, hostFirewallDecides: false }, log);
   const drivers: Record<string, NetworkDriver> = {
     bridge,
-    host: createHostDriver(),
-    null: createNullDriver(),
+    host: createOnlyNetworkDriver('host'),
+    null: createOnlyNetworkDriver('null'),
     ...more.drivers,
   };
   const events: EngineEvent[] = [];

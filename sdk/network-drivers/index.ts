@@ -1,0 +1,1 @@
+export { createOnlyNetworkDriver } from './only-network';
