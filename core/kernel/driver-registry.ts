@@ -10,9 +10,11 @@ export interface DriverDiscovery {
    * @throws  it exists and cannot be used
    */
   find(capabilityId: string, name: string, signal?: AbortSignal): Promise<unknown>;
+  /** Names of those that can be found without knowing any. */
+  enumerate(capabilityId: string): Promise<readonly string[]>;
 }
 
-export const noDiscovery: DriverDiscovery = { find: async () => undefined };
+export const noDiscovery: DriverDiscovery = { find: async () => undefined, enumerate: async () => [] };
 
 interface Entry {
   readonly owner: string;
@@ -83,6 +85,11 @@ export class DriverRegistry {
         // Another request may have found it meanwhile: keep the first.
         if (set.get(name) === undefined) this.add(capability, name, `socket ${name}`, found);
         return set.get(name)!;
+      },
+      discover: async (signal) => {
+        const found = await this.discovery.enumerate(capability.id);
+        const unknown = found.filter((name) => set.get(name) === undefined);
+        await Promise.all(unknown.map((name) => set.resolve(name, signal).catch(() => undefined)));
       },
     };
     return set;

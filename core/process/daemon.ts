@@ -95,22 +95,24 @@ export class Daemon {
    * @throws PluginSetError  those that are not optional and cannot be used
    */
   private async reachSockets(sockets: readonly SocketPlugin[]): Promise<void> {
-    const { remote, drivers, log } = this.deps;
+    const { remote, drivers } = this.deps;
     remote.configure(sockets);
     const problems: PluginProblem[] = [];
-    const attempts = sockets.map(async ({ name, optional }) => {
-      this.deps.supervisor.isUnreached(name, 'it has not answered yet');
-      try {
-        await remote.register(name, drivers);
-      } catch (error) {
-        const message = `plugin "${name}" cannot be used: ${errorMessage(error)}`;
-        if (optional) {
-          log.warn(`${message}; it is asked again when somebody needs it`);
-          this.deps.supervisor.isUnreached(name, errorMessage(error));
-        } else problems.push({ plugin: name, pointer: `${pluginPointer(name)}/socket`, message });
-      }
+    const required = sockets.filter((plugin) => {
+      if (plugin.optional) remote.expect(plugin, drivers);
+      return !plugin.optional;
     });
-    await Promise.all(attempts.filter((_, index) => !sockets[index]!.optional));
+    await Promise.all(
+      required.map(async ({ name }) => {
+        this.deps.supervisor.isUnreached(name, 'it has not answered yet');
+        try {
+          await remote.register(name, drivers);
+        } catch (error) {
+          const message = `plugin "${name}" cannot be used: ${errorMessage(error)}`;
+          problems.push({ plugin: name, pointer: `${pluginPointer(name)}/socket`, message });
+        }
+      }),
+    );
     if (problems.length > 0) throw new PluginSetError(problems);
   }
 

@@ -54,6 +54,7 @@ export async function probeDrivers(
   name: string,
   signal?: AbortSignal,
 ): Promise<{ driver: string; volume: DriverVolume } | undefined> {
+  await drivers.discover(signal);
   const answers = await Promise.all(
     drivers.entries().map(async ([driver, instance]) => {
       try {

@@ -66,6 +66,7 @@ export class VolumeStore implements VolumeManager {
   /** Everything all drivers have. A driver that cannot be asked gives a warning, and its volumes are listed from records. */
   async list(signal?: AbortSignal): Promise<{ volumes: VolumeSummary[]; warnings: string[] }> {
     const { records, drivers } = this.deps;
+    await drivers.discover(signal);
     const names = new Set([...drivers.names(), ...records.all().map((record) => record.driver)]);
     const { listings, failures } = await listDrivers(drivers, [...names], signal);
     const volumes = new Map<string, VolumeSummary>();

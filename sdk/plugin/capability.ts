@@ -23,7 +23,7 @@ export type Requirement<T = unknown> =
 
 /** The live set of drivers of one kind: those of plugins in process, and those found on sockets. */
 export interface DriverSet<T> {
-  /** Names of the drivers known now, sorted. Drivers on sockets appear after their first use. */
+  /** Names of the drivers known now, sorted. Drivers on sockets appear after their first use, or with `discover`. */
   names(): string[];
   /** A driver known now. Never waits. */
   get(name: string): T | undefined;
@@ -32,6 +32,11 @@ export interface DriverSet<T> {
    * @throws not-found  no plugin provides it, or it does not implement this kind
    */
   resolve(name: string, signal?: AbortSignal): Promise<T>;
+  /**
+   * Makes drivers on sockets known that nobody has named yet (P-DISC-7). Waits a moment at most for those that do not
+   * answer, and never throws.
+   */
+  discover(signal?: AbortSignal): Promise<void>;
   /** All drivers known now, by name. */
   entries(): [string, T][];
 }

@@ -56,6 +56,7 @@ export class TestDaemon {
       bip: `10.214.${slot}.1/24`,
       'default-address-pools': [{ base: `10.215.${slot}.0/24`, size: 28 }],
       'cgroup-parent': this.cgroupParent,
+      'plugin-directories': { sockets: join(this.folder, 'plugins'), specs: [] },
       // The same suites on another OCI runtime: GANTRY_TEST_RUNTIME=crun.
       ...(testRuntime ? { 'default-runtime': testRuntime } : {}),
       ...options.config,

@@ -6,14 +6,19 @@ import type { DriverDiscovery, DriverRegistry } from '../driver-registry';
 import type { SocketPlugin } from '../loader/load-plugins';
 import type { SupervisedPlugin } from '../supervisor/supervised-plugin';
 import type { Supervisor } from '../supervisor/supervisor';
+import { AwaitedPlugin } from './awaited-plugin';
 import { type DriverContext, type DriverKind, driverKinds, protocolClient } from './driver-kinds';
 import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
+import { listPluginFiles } from './list-plugin-files';
+import { PluginEnumeration } from './plugin-enumeration';
 
 /** How long a plugin that was silent may take to say that it is back. */
 const probeTimeoutMs = 1000;
 /** How long one that is added while the daemon runs may take to answer for the first time. */
 const greetingMs = 10_000;
 const greetingRetry: RetrySchedule = { waitsMs: [250, 500, 1000, 2000], giveUpAfterMs: 5000 };
+/** As long as everybody waits for plugins (P-CALL-5), without long pauses: who returns is used within two seconds. */
+const evenRetry: RetrySchedule = { waitsMs: [1000, ...Array.from({ length: 7 }, () => 2000)], giveUpAfterMs: 16_000 };
 /** How long the calls of a plugin that is replaced may take to end. */
 const drainMs = 130_000;
 
@@ -30,7 +35,7 @@ export interface RemotePluginsDeps {
   /** The daemon's exec root; what is made for plugins at run time is below it. */
   readonly execRoot: string;
   readonly log: Logger;
-  /** When calls that reach nobody are repeated; the protocol's schedule (P-CALL-5) when absent. */
+  /** When calls that reach nobody are repeated; for fifteen seconds when absent. */
   readonly retry?: RetrySchedule;
   readonly supervisor?: Supervisor;
   /** Headers of every call beside the protocol's own. */
@@ -43,7 +48,12 @@ export interface RemotePluginsDeps {
  */
 export class RemotePlugins implements DriverDiscovery {
   private readonly active = new Map<string, Promise<ActivePlugin | undefined>>();
+  /** Those of `active` that have answered. */
+  private readonly greeted = new Map<string, ActivePlugin>();
   private readonly clients = new Set<PluginClient>();
+  /** Those of daemon.json that were not there. */
+  private readonly awaited = new Map<string, AwaitedPlugin<ActivePlugin>>();
+  private readonly enumeration = new PluginEnumeration((name) => this.activateFound(name));
   private readonly logFifos: string;
   private tidied: Promise<void> | undefined;
   private configured: readonly SocketPlugin[] = [];
@@ -69,14 +79,40 @@ export class RemotePlugins implements DriverDiscovery {
     return this.connect(kind, plugin);
   }
 
+  /** Looks at everything in the plugin directories (P-DISC-7). @returns those of this kind that answer */
+  async enumerate(capabilityId: string): Promise<readonly string[]> {
+    const kind = driverKinds.get(capabilityId);
+    if (kind === undefined) return [];
+    const names = await listPluginFiles(this.deps.directories);
+    const isKnown = (name: string) => this.active.has(name) || this.configured.some((it) => it.name === name);
+    await this.enumeration.look(names.filter((name) => !isKnown(name)));
+    const found = names.map((name) => this.greeted.get(name)).filter((plugin) => plugin !== undefined);
+    return found.filter(({ kinds }) => kinds.includes(kind.implementsName)).map(({ name }) => name);
+  }
+
+  /** With one attempt: nobody has asked for it by its name. */
+  private async activateFound(name: string): Promise<void> {
+    const found = await this.locate(name);
+    if (found === undefined || this.active.has(name)) return;
+    const plugin = await this.greet(found, protocolClient().noRetry);
+    if (this.active.has(name)) return plugin.client.close();
+    this.keep(plugin);
+  }
+
+  private keep(plugin: ActivePlugin): void {
+    this.clients.add(plugin.client);
+    this.greeted.set(plugin.name, plugin);
+    this.active.set(plugin.name, Promise.resolve(plugin));
+  }
+
   /** @returns undefined when nothing of this name can be found. @throws unavailable, deadline, system */
   activate(name: string): Promise<ActivePlugin | undefined> {
     const known = this.active.get(name);
     if (known !== undefined) return known;
-    const attempt = this.shakeHands(name);
+    const attempt = this.awaited.get(name)?.wait() ?? this.shakeHands(name);
     this.active.set(name, attempt);
-    const forget = () => this.active.delete(name);
-    attempt.then((plugin) => plugin === undefined && forget(), forget);
+    const forget = () => this.active.get(name) === attempt && this.active.delete(name);
+    attempt.then((plugin) => (plugin === undefined ? forget() : this.greeted.set(name, plugin)), forget);
     return attempt;
   }
 
@@ -107,6 +143,43 @@ export class RemotePlugins implements DriverDiscovery {
   }
 
   /**
+   * Asks for an optional plugin until it is there, and makes its drivers known then. Nobody waits for it except those
+   * who need it.
+   */
+  expect(plugin: SocketPlugin, registry: DriverRegistry): void {
+    const { name } = plugin;
+    const { supervisor, log } = this.deps;
+    supervisor?.isUnreached(name, 'it has not answered yet');
+    let complained = false;
+    this.forgetAwaited(name, 'it was replaced');
+    const awaited = new AwaitedPlugin<ActivePlugin>(
+      `plugin "${name}" at ${plugin.address}`,
+      (signal) => this.greet(plugin, protocolClient().noRetry, signal),
+      (found) => {
+        this.awaited.delete(name);
+        this.keep(found);
+        if (complained) log.info('plugin answers', { plugin: name });
+        this.register(name, registry).catch((error: unknown) => {
+          supervisor?.isUnreached(name, errorMessage(error));
+          log.warn(`plugin "${name}" cannot be used: ${errorMessage(error)}`);
+        });
+      },
+      (error) => {
+        supervisor?.isUnreached(name, errorMessage(error));
+        if (!complained)
+          log.warn(`plugin "${name}" cannot be used: ${errorMessage(error)}; it is asked again until it answers`);
+        complained = true;
+      },
+    );
+    this.awaited.set(name, awaited);
+  }
+
+  private forgetAwaited(name: string, reason: string): void {
+    this.awaited.get(name)?.stop(reason);
+    this.awaited.delete(name);
+  }
+
+  /**
    * Shakes hands with what a plugin is from now on; `undefined` takes it away. Nothing changes before `commit`.
    *
    * @throws it cannot be used, and is not optional
@@ -117,7 +190,7 @@ export class RemotePlugins implements DriverDiscovery {
     registry: DriverRegistry,
   ): Promise<{ commit(): void; rollback(): void }> {
     const old = await this.active.get(name)?.catch(() => undefined);
-    const fresh = next && (await this.greet(next));
+    const fresh = next && (await this.greetOrNone(next));
     const drivers = fresh && driversOf(fresh, { logFifos: this.logFifos, implemented: fresh.kinds });
     for (const [id] of drivers ?? []) {
       const owner = registry.ownerOf(id, name);
@@ -132,12 +205,13 @@ export class RemotePlugins implements DriverDiscovery {
         const calls = this.deps.supervisor?.retire(name);
         registry.removeOwner(`socket ${name}`);
         this.active.delete(name);
+        this.greeted.delete(name);
+        this.forgetAwaited(name, 'it is not part of the plugin set any more');
         if (fresh !== undefined) {
-          this.clients.add(fresh.client);
-          this.active.set(name, Promise.resolve(fresh));
+          this.keep(fresh);
           this.tellSupervisor(fresh);
           for (const [id, driver] of drivers ?? []) registry.add({ id, arity: 'many' }, name, `socket ${name}`, driver);
-        } else if (next !== undefined) this.deps.supervisor?.isUnreached(name, 'it did not answer');
+        } else if (next !== undefined) this.expect(next, registry);
         if (old !== undefined) void this.retire(old, calls);
       },
       rollback: () => fresh?.client.close(),
@@ -145,22 +219,29 @@ export class RemotePlugins implements DriverDiscovery {
   }
 
   /** @returns undefined  it is optional, and is not there */
-  private async greet({ name, address, optional }: SocketPlugin): Promise<ActivePlugin | undefined> {
-    const client = protocolClient().connectPlugin({ name, address, retry: this.deps.retry });
+  private async greetOrNone(plugin: SocketPlugin): Promise<ActivePlugin | undefined> {
+    if (!plugin.optional) return this.greet(plugin, greetingRetry);
+    return this.greet(plugin, protocolClient().noRetry).catch(() => undefined);
+  }
+
+  private async greet(
+    { name, address, tls }: FoundPlugin,
+    retry: RetrySchedule,
+    signal?: AbortSignal,
+  ): Promise<ActivePlugin> {
+    const { headers } = this.deps;
+    const client = protocolClient().connectPlugin({ name, address, tls, retry: this.retry, headers });
     try {
-      const { implements: kinds } = await client.activate({
-        timeoutMs: greetingMs,
-        retry: optional ? protocolClient().noRetry : greetingRetry,
-      });
+      const { implements: kinds } = await client.activate({ timeoutMs: greetingMs, retry, signal });
       return { name, client, kinds };
     } catch (error) {
       client.close();
-      if (!optional) throw error;
-      this.deps.log.warn(
-        `plugin "${name}" cannot be used: ${errorMessage(error)}; it is asked again when somebody needs it`,
-      );
-      return undefined;
+      throw error;
     }
+  }
+
+  private get retry(): RetrySchedule {
+    return this.deps.retry ?? evenRetry;
   }
 
   private async retire(old: ActivePlugin, calls: SupervisedPlugin | undefined): Promise<void> {
@@ -171,9 +252,11 @@ export class RemotePlugins implements DriverDiscovery {
 
   /** Drops the connections. The plugins themselves are not ours to stop (P-KIND-2). */
   close(): void {
+    for (const name of [...this.awaited.keys()]) this.forgetAwaited(name, 'the daemon stops');
     for (const client of this.clients) client.close();
     this.clients.clear();
     this.active.clear();
+    this.greeted.clear();
   }
 
   private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
@@ -202,9 +285,9 @@ export class RemotePlugins implements DriverDiscovery {
   private async shakeHands(name: string): Promise<ActivePlugin | undefined> {
     const found = await this.locate(name);
     if (found === undefined) return undefined;
-    const { log, retry, headers } = this.deps;
+    const { log, headers } = this.deps;
     const startedAt = performance.now();
-    const client = protocolClient().connectPlugin({ ...found, retry, headers });
+    const client = protocolClient().connectPlugin({ ...found, retry: this.retry, headers });
     this.clients.add(client);
     try {
       const { implements: kinds } = await client.activate();

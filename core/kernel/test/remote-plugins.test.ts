@@ -135,3 +135,51 @@ test('waiting for a plugin ends with the signal', async () => {
   await expect(drivers.all(VolumeDriver1).resolve('mute', gone)).rejects.toMatchObject({ kind: 'cancelled' });
   plugins.close();
 });
+
+test('every socket and file of the directories is looked at, and who does not answer delays that once', async () => {
+  await serve(join(sockets, 'flat.sock'), ['VolumeDriver']);
+  await serve(join(sockets, 'deep/deep.sock'), ['NetworkDriver', 'VolumeDriver']);
+  await serve(join(sockets, 'other/name.sock'), ['VolumeDriver']);
+  await serve(join(sockets, 'net.sock'), ['NetworkDriver']);
+  await serve(join(folder, 'far.sock'), ['VolumeDriver']);
+  mkdirSync(join(specs, 'far'));
+  writeFileSync(join(specs, 'far/far.spec'), `unix://${join(folder, 'far.sock')}`);
+  writeFileSync(join(specs, 'broken.json'), '{');
+  const mute = http.createServer(() => {});
+  await new Promise<void>((resolve) => mute.listen(join(sockets, 'mute.sock'), resolve));
+  servers.push(mute);
+  const { plugins, drivers } = remote();
+  const volumes = drivers.all(VolumeDriver1);
+  await volumes.discover();
+  expect(volumes.names()).toEqual(['deep', 'far', 'flat']);
+  const again = performance.now();
+  await volumes.discover();
+  expect(performance.now() - again).toBeLessThan(500);
+  plugins.close();
+});
+
+test('an optional plugin that comes later is known without anybody asking for it, also after it was mute', async () => {
+  const { plugins, drivers } = remote();
+  const mute = http.createServer((_request, response) => answers && response.end('{"Implements":["VolumeDriver"]}'));
+  let answers = false;
+  await new Promise<void>((resolve) => mute.listen(join(folder, 'mute.sock'), resolve));
+  servers.push(mute);
+  for (const name of ['late', 'mute'])
+    plugins.expect({ name, address: join(folder, `${name}.sock`), optional: true }, drivers);
+  const needed = drivers.all(VolumeDriver1).resolve('late');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(drivers.all(VolumeDriver1).names()).toEqual([]);
+  await serve(join(folder, 'late.sock'), ['VolumeDriver']);
+  answers = true;
+  await needed;
+  await waitUntil(() => drivers.all(VolumeDriver1).names().length === 2, 5000);
+  plugins.close();
+});
+
+async function waitUntil(check: () => boolean, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  while (!check()) {
+    if (performance.now() > until) throw new Error(`not so after ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

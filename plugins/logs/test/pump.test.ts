@@ -35,6 +35,7 @@ function managerWith(driver: LogDriver) {
     names: () => ['recorder'],
     get: (name) => (name === 'recorder' ? driver : undefined),
     resolve: (name) => Promise.reject(notFound(`no ${name}`)),
+    discover: async () => {},
     entries: () => [['recorder', driver]],
   };
   return makeLogManager(drivers, { logDriver: 'recorder', logOpts: { 'max-size': '1m' } }, quiet);

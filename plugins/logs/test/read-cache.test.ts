@@ -29,6 +29,7 @@ function managerWith(remote: LogDriver) {
     names: () => Object.keys(all),
     get: (name) => all[name],
     resolve: async (name) => all[name]!,
+    discover: async () => {},
     entries: () => Object.entries(all),
   };
   return makeLogManager(drivers, { logDriver: 'remote', logOpts: {} }, quiet);

@@ -253,6 +253,7 @@ function driverSet<T>(drivers: Record<string, T>): DriverSet<T> {
     names: () => Object.keys(drivers).sort(),
     get: (name) => drivers[name],
     entries: () => Object.entries(drivers),
+    discover: async () => {},
     resolve: async (name) => {
       const driver = drivers[name];
       if (driver === undefined)

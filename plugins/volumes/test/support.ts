@@ -23,6 +23,7 @@ export function driverSet(drivers: Record<string, VolumeDriver>): DriverSet<Volu
       if (driver === undefined) throw notFound(`plugin "${name}" not found`);
       return driver;
     },
+    discover: async () => {},
     entries: () => Object.entries(drivers),
   };
 }

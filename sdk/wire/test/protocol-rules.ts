@@ -18,6 +18,7 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
   'P-DISC-3': [[remote, 'a plugin in a folder of its own name is found']],
   'P-DISC-4': [[remote, 'a plugin in a folder of its own name is found']],
   'P-DISC-5': [[remote, 'https that nobody verifies is refused']],
+  'P-DISC-7': [[remote, 'every socket and file of the directories is looked at']],
   'P-DISC-8': [[remote, 'a failed activation is forgotten']],
   'P-CALL-1': [[client, 'a call is a POST with a JSON body']],
   'P-CALL-2': [[client, 'a call is a POST with a JSON body']],
