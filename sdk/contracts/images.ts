@@ -67,6 +67,18 @@ export interface ImageCommit {
   readonly consume?: boolean;
   /** Instead of now. Files of the layer that are newer get this time too, so that the same steps give the same image. */
   readonly createdAt?: Date;
+  /** Holds the new image from the moment it exists. */
+  readonly lease?: ImageLease;
+  /** What its maker knows it by. Kept with the image, so that one whose maker was killed can be found again. */
+  readonly step?: string;
+}
+
+/** Images that somebody needs for a while: they are not removed before it ends, also not by force. Not durable. */
+export interface ImageLease {
+  /** @returns false when the image is not there (any more) */
+  hold(imageId: string): boolean;
+  /** Gives all of them free. Repeatable. */
+  end(): void;
 }
 
 /** What a commit made. */
@@ -138,6 +150,12 @@ export interface ImageManager {
    * @returns whether it was removed
    */
   removeUnused(imageId: string): Promise<boolean>;
+  /** Opens a lease that holds nothing yet; whoever opens it ends it. */
+  lease(): ImageLease;
+  /** Whether a lease holds it. */
+  isLeased(imageId: string): boolean;
+  /** Images committed as a `step` that have no name and no image made from them: their maker may have lost sight of them. */
+  looseSteps(): readonly { readonly imageId: string; readonly step: string }[];
   /** Registers who uses images; called once by the container engine. */
   setUsers(users: ImageUsers): void;
   /** Unmounts and removes root file systems of containers that no longer exist; keeps those named. */

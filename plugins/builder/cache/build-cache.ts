@@ -52,8 +52,6 @@ export class BuildCache {
   /** Digests of files in images, by image and selection: both never change. */
   readonly digests = new BoundedMap<string, string>(10_000);
   private lines = 0;
-  /** Images that builds under way stand on. */
-  private readonly held = new Map<string, number>();
 
   private constructor(
     private readonly path: string,
@@ -91,16 +89,6 @@ export class BuildCache {
     await this.write({ key, imageId, description, createdAt: now, lastUsedAt: now, usageCount: 0 });
   }
 
-  /** Keeps an image while a build needs it. @returns gives it free */
-  hold(imageId: string): () => void {
-    this.held.set(imageId, (this.held.get(imageId) ?? 0) + 1);
-    return () => {
-      const left = (this.held.get(imageId) ?? 1) - 1;
-      if (left > 0) this.held.set(imageId, left);
-      else this.held.delete(imageId);
-    };
-  }
-
   /** All records whose images are there. */
   async entries(): Promise<CacheEntry[]> {
     const found: { record: CacheRecord; image: ImageSummary }[] = [];
@@ -115,7 +103,7 @@ export class BuildCache {
       found.map(async ({ record, image }) => {
         const parent = image.parentId === undefined ? undefined : await this.image(image.parentId);
         const sizeBytes = Math.max(0, image.sizeBytes - (parent?.sizeBytes ?? 0));
-        return { ...record, image, sizeBytes, shared: shared.has(image.id), inUse: this.held.has(image.id) };
+        return { ...record, image, sizeBytes, shared: shared.has(image.id), inUse: this.images.isLeased(image.id) };
       }),
     );
   }
@@ -127,7 +115,8 @@ export class BuildCache {
    */
   async remove(entries: readonly CacheEntry[]): Promise<number> {
     let freed = 0;
-    for (const { key } of entries) this.records.delete(key);
+    const kept = new Map(entries.map(({ key }) => [key, this.records.get(key)]));
+    for (const key of kept.keys()) this.records.delete(key);
     const left = new Map(entries.map((entry) => [entry.imageId, entry]));
     for (let progress = true; progress && left.size > 0; ) {
       progress = false;
@@ -137,6 +126,11 @@ export class BuildCache {
         freed += entry.sizeBytes;
         progress = true;
       }
+    }
+    for (const { key, imageId } of left.values()) {
+      const record = kept.get(key);
+      // A build that has begun meanwhile took it.
+      if (record !== undefined && this.images.isLeased(imageId)) this.records.set(key, record);
     }
     await this.rewrite();
     return freed;
@@ -214,7 +208,20 @@ export class BuildCache {
     }
     for (const record of [...this.records.values()])
       if ((await this.imageOf(record)) === undefined) this.records.delete(record.key);
+    await this.adopt();
     if (this.lines !== this.records.size) await this.rewrite();
+  }
+
+  /** Takes in images that a killed daemon had made, but not written down. */
+  private async adopt(): Promise<void> {
+    const known = new Set([...this.records.values()].map(({ imageId }) => imageId));
+    const now = Date.now();
+    for (const { imageId, step } of this.images.looseSteps()) {
+      if (known.has(imageId) || this.records.has(step)) continue;
+      const description = (await this.images.history(imageId)).at(-1)?.createdBy ?? '';
+      const record = { key: step, imageId, description, createdAt: now, lastUsedAt: now, usageCount: 0 };
+      this.records.set(step, record);
+    }
   }
 }
 

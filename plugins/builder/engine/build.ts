@@ -1,7 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CleanupStack, EngineError, errorMessage, type ImageSummary, invalidParameter } from '@gantry/sdk';
+import {
+  CleanupStack,
+  EngineError,
+  errorMessage,
+  type ImageLease,
+  type ImageSummary,
+  invalidParameter,
+} from '@gantry/sdk';
 import type { SourceTree } from '../context/source-tree';
 import type { CopySource, SelectRequest } from '../copy/select-files';
 import type { Dockerfile } from '../dockerfile/instructions';
@@ -15,8 +22,8 @@ import type { StageState } from './stage-state';
 export interface StepCommit {
   readonly state: StageState;
   readonly createdBy: string;
-  /** Under which the result is kept; undefined = it is not. */
-  readonly key?: string;
+  /** Under which the result is kept. */
+  readonly key: string;
   readonly containerId?: string;
   readonly consume?: boolean;
   readonly layerOf?: { readonly imageId: string; readonly index: number };
@@ -30,7 +37,8 @@ export class Build {
   /** SOURCE_DATE_EPOCH, when the client asks for the same image each time. */
   readonly createdAt: Date | undefined;
   private readonly removals: Promise<void>[] = [];
-  private readonly holds: (() => void)[] = [];
+  /** Nobody takes away what this build stands on. */
+  private readonly lease: ImageLease;
   private readonly bases = new Map<string, Promise<ImageSummary>>();
   private number = 0;
 
@@ -42,6 +50,7 @@ export class Build {
     readonly folder: string,
     readonly stageImage: (name: string, before: number) => Promise<{ imageId: string | undefined }> | undefined,
   ) {
+    this.lease = builder.images.lease();
     const epoch = request.buildArgs.SOURCE_DATE_EPOCH;
     if (epoch === undefined || epoch === null || epoch === '') return;
     if (!/^\d{1,12}$/.test(epoch))
@@ -57,8 +66,8 @@ export class Build {
   async lookUp(key: string, createdBy: string, state: StageState, signal: AbortSignal): Promise<string | undefined> {
     if (this.request.noCache) return undefined;
     const known = await this.builder.cache.find(key);
-    if (known !== undefined) this.hold(known);
-    if (known !== undefined || this.request.cacheFrom.length === 0) return known;
+    if (known !== undefined && this.lease.hold(known)) return known;
+    if (this.request.cacheFrom.length === 0) return undefined;
     return this.lookUpElsewhere(key, createdBy, state, signal);
   }
 
@@ -96,6 +105,8 @@ export class Build {
         ...(layerOf === undefined ? {} : { layerOf }),
         ...(this.createdAt === undefined ? {} : { createdAt: this.createdAt }),
         config: state.config,
+        lease: this.lease,
+        step: key,
         createdBy,
         author: state.author,
         comment: comment ?? '',
@@ -103,8 +114,7 @@ export class Build {
       },
       signal,
     );
-    this.hold(image.id);
-    if (key !== undefined) await this.builder.cache.add(key, image.id, createdBy);
+    await this.builder.cache.add(key, image.id, createdBy);
     return image.id;
   }
 
@@ -113,7 +123,10 @@ export class Build {
     const key = `${reference} ${platform}`;
     let found = this.bases.get(key);
     if (found === undefined) {
-      found = this.findBase(reference, platform, output, signal);
+      found = this.findBase(reference, platform, output, signal).then((image) => {
+        this.lease.hold(image.id);
+        return image;
+      });
       this.bases.set(key, found);
     }
     return found;
@@ -233,6 +246,7 @@ export class Build {
   /** Makes one layer of everything above the base. @returns the new image's id */
   async squash(state: StageState, baseId: string | undefined, signal: AbortSignal): Promise<string> {
     const { files } = this.builder;
+    const key = createHash('sha256').update(`squash ${state.imageId} ${baseId}`).digest('hex');
     const source = await this.openRootFilesystem(state.imageId);
     try {
       let made: string | undefined;
@@ -240,7 +254,7 @@ export class Build {
         await files.makeEqual(root, source.path);
         const comment = `merge ${state.imageId} to ${baseId ?? ''}`;
         const base = { ...state, imageId: baseId };
-        made = await this.commit({ state: base, createdBy: '', containerId: id, consume: true, comment, signal });
+        made = await this.commit({ state: base, createdBy: '', key, containerId: id, consume: true, comment, signal });
       });
       return made!;
     } finally {
@@ -278,11 +292,7 @@ export class Build {
   /** Waits for everything that was left to be done, then forgets it. */
   async finish(): Promise<void> {
     await Promise.allSettled(this.removals);
-    for (const free of this.holds.splice(0)) free();
-  }
-
-  private hold(imageId: string): void {
-    this.holds.push(this.builder.cache.hold(imageId));
+    this.lease.end();
   }
 
   private later(work: Promise<void>): void {

@@ -35,7 +35,7 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
     if (await takeCached(key, createdBy, step)) return;
     await mounts.open();
     // A command needs files to run from; the stage has none yet.
-    state.imageId ??= await build.commit({ state, createdBy: '', signal });
+    state.imageId ??= await build.commit({ state, createdBy: '', key: stepKey(step, ['empty', state.config]), signal });
     await runAndCommit({ command, createdBy, key, environment: args.all }, mounts, instruction, step);
   } finally {
     await mounts.close();

@@ -71,7 +71,7 @@ export async function createContainer(
   const networks = requestedNetworks(request, hostConfig);
   for (const [network, settings] of Object.entries(networks))
     engine.networks.checkEndpoint(endpointRequest(network, settings, []));
-  const planned = await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true);
+  const planned = nameAnonymous(await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true));
   // Whoever shares the host's network or name has the host's name; whoever joins a container has that one's.
   if (config.Hostname === '' && !hostConfig.NetworkMode.startsWith('container:'))
     config.Hostname = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host' ? hostname() : id.slice(0, 12);
@@ -81,6 +81,11 @@ export async function createContainer(
     const name = wantedName ?? generateName((taken) => engine.index.isNameTaken(taken));
     engine.index.reserveName(name, id);
     undo.push(() => engine.index.releaseName(name, id));
+    const anonymous = planned.filter((mount) => mount.anonymous).map((mount) => mount.name);
+    if (anonymous.length > 0) {
+      undo.push(() => engine.store.remove(id));
+      await engine.store.noteVolumes(id, anonymous);
+    }
     const [rootFilesystem, mounts] = await both(
       engine.images.createRootFilesystem(id, image.id).then((made) => {
         undo.push(() => engine.images.removeRootFilesystem(id));
@@ -118,6 +123,7 @@ export async function createContainer(
     }
     undo.push(() => engine.store.remove(id));
     await engine.store.create(record);
+    if (anonymous.length > 0) await engine.store.forgetVolumes(id);
     const container = new Container(record, engine.store.directory(id));
     engine.index.add(container);
     undo.release();
@@ -154,6 +160,20 @@ function resolveLinks(host: HostConfig, engine: Pick<Engine, 'index'>): void {
         "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
       );
   }
+}
+
+/** Names are known before anything is made: a daemon that comes after a killed one must find what it has to remove. */
+function nameAnonymous(planned: readonly PlannedMount[]): readonly PlannedMount[] {
+  return planned.map((mount) =>
+    mount.anonymous
+      ? {
+          ...mount,
+          name: randomBytes(32).toString('hex'),
+          driver: mount.driver === '' ? 'local' : mount.driver,
+          volumeLabels: { ...mount.volumeLabels, 'com.docker.volume.anonymous': '' },
+        }
+      : mount,
+  );
 }
 
 /** Makes volumes and the root file systems of mounted images. */

@@ -72,4 +72,6 @@ export interface ContainerRecord {
   stoppedByUser: boolean;
   /** True once it has run: it goes back to `exited`, not `created`. */
   started: boolean;
+  /** Its removal is under way, and its anonymous volumes go with it. */
+  removesVolumes?: boolean;
 }

@@ -3,8 +3,20 @@ import { join } from 'node:path';
 import { type Logger, parseJson, stringifyJson, syncDirectory, systemError, writeFileAtomically } from '@gantry/sdk';
 import type { ContainerRecord } from './container-record';
 
+const volumesFile = 'anonymous-volumes.json';
+
+/** A creation that a killed daemon did not finish. */
+export interface UnfinishedCreation {
+  readonly id: string;
+  /** Anonymous volumes it may have made. */
+  readonly volumes: readonly string[];
+}
+
 /** Records on disk: `<root>/<id>/config.json`, beside the container's log and network files. */
 export class RecordStore {
+  /** Those `load` met; `remove` each once its volumes are gone. */
+  readonly unfinished: UnfinishedCreation[] = [];
+
   constructor(
     readonly root: string,
     private readonly log: Logger,
@@ -28,6 +40,17 @@ export class RecordStore {
     await mkdir(this.directory(record.id), { recursive: true, mode: 0o710 });
     await this.save(record, { durable: true });
     await syncDirectory(this.root);
+  }
+
+  /** Writes down which anonymous volumes are about to be made for a container that has no record yet. */
+  async noteVolumes(id: string, names: readonly string[]): Promise<void> {
+    await mkdir(this.directory(id), { recursive: true, mode: 0o710 });
+    await writeFileAtomically(join(this.directory(id), volumesFile), JSON.stringify(names), { durable: false });
+  }
+
+  /** The record has them now. */
+  async forgetVolumes(id: string): Promise<void> {
+    await rm(join(this.directory(id), volumesFile), { force: true });
   }
 
   /** Forgets a container: the record goes first, so that a crash in between leaves only what no one refers to. */
@@ -56,6 +79,15 @@ export class RecordStore {
       if (name.startsWith('config.json.tmp-')) await rm(join(this.directory(id), name), { force: true });
   }
 
+  private async notedVolumes(id: string): Promise<readonly string[]> {
+    try {
+      return JSON.parse(await readFile(join(this.directory(id), volumesFile), 'utf8')) as string[];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
   private async read(id: string): Promise<ContainerRecord | undefined> {
     const path = join(this.directory(id), 'config.json');
     let content: string;
@@ -63,6 +95,11 @@ export class RecordStore {
       content = await readFile(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      const volumes = await this.notedVolumes(id);
+      if (volumes.length > 0) {
+        this.unfinished.push({ id, volumes });
+        return undefined;
+      }
       this.log.info('removing the directory of a container that has no record', { id });
       await rm(this.directory(id), { recursive: true, force: true });
       return undefined;
@@ -74,7 +111,7 @@ export class RecordStore {
       this.log.error('skipping a container whose record cannot be read', { path, error: String(error) });
       return undefined;
     }
-    await this.removeHalfWritten(id);
+    await Promise.all([this.removeHalfWritten(id), this.forgetVolumes(id)]);
     if (record.version > 1)
       throw systemError(`${path} has version ${record.version}; this daemon reads version 1: start a newer one`);
     return record;

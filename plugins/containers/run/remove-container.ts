@@ -76,6 +76,7 @@ export async function removeLocked(
   container.change({ to: 'removing' });
   try {
     // A daemon that dies in the middle of this goes on with it when it is back.
+    container.record.removesVolumes = options.volumes;
     await engine.store.save(container.record, { durable: false });
     await Promise.all([
       engine.images.removeRootFilesystem(id),
@@ -85,6 +86,7 @@ export async function removeLocked(
       engine.logs.remove(container.record.log.type, logInfo(container)),
       engine.networks.closeSandbox(id),
     ]);
+    await removeVolumes(container, options, engine);
     await engine.store.remove(id);
   } catch (error) {
     container.change({ to: 'dead' });
@@ -94,6 +96,16 @@ export async function removeLocked(
   }
   for (const exec of container.execs.values()) engine.execs.delete(exec.id);
   engine.index.remove(container);
+  publish(engine, container, 'destroy');
+  container.markRemoved();
+}
+
+/** Gives its volumes free, and removes those without a name that nobody else uses when that is asked for. */
+async function removeVolumes(
+  { record: { id, mounts } }: Container,
+  options: { readonly volumes: boolean },
+  engine: Engine,
+): Promise<void> {
   for (const { type, name, anonymous } of mounts) {
     if (type !== 'volume') continue;
     engine.volumes.dereference(name, id);
@@ -102,6 +114,4 @@ export async function removeLocked(
       engine.log.warn('an anonymous volume could not be removed', { id, volume: name, error: errorMessage(error) });
     });
   }
-  publish(engine, container, 'destroy');
-  container.markRemoved();
 }

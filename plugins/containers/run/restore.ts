@@ -62,6 +62,22 @@ export async function restoreContainers(engine: Engine): Promise<void> {
       .map((container) => settle(container, engine)),
   );
   applyRestartPolicies(engine);
+  // Not awaited: a volume driver may take its time.
+  void removeUnfinished(engine);
+}
+
+/** Removes the anonymous volumes of containers that were being made when a daemon before this one was killed. */
+async function removeUnfinished(engine: Engine): Promise<void> {
+  for (const { id, volumes } of engine.store.unfinished.splice(0)) {
+    engine.log.info('removing what was made for a container that has no record', { id });
+    try {
+      for (const name of volumes)
+        if (engine.volumes.referencedBy(name).length === 0) await engine.volumes.remove(name, { force: true });
+      await engine.store.remove(id);
+    } catch (error) {
+      engine.log.warn('a volume of an unfinished container could not be removed', { id, error: errorMessage(error) });
+    }
+  }
 }
 
 async function reconnectAll(engine: Engine): Promise<Survivor[]> {
@@ -140,7 +156,11 @@ async function settle(container: Container, engine: Engine): Promise<void> {
   const { status } = record.state;
   if (status === 'removing') {
     await engine.locks
-      .run(record.id, () => removeLocked(container, { volumes: record.hostConfig.AutoRemove }, engine))
+      .run(record.id, () => removeLocked(
+          container,
+          { volumes: record.hostConfig.AutoRemove || record.removesVolumes === true },
+          engine,
+        ))
       .catch((error: unknown) => {
         engine.log.warn('finishing a removal failed', { id: record.id, error: errorMessage(error) });
       });

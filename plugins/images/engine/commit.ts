@@ -40,7 +40,11 @@ export async function commitImage(
     if (layer !== undefined) held.push(layer.chainId);
     const blob = Buffer.from(JSON.stringify(describe(request, config, parent, layer?.diffId)));
     return await stores.change(async () => {
-      const image = await stores.images.add(blob, parent === undefined ? {} : { parent: parent.id });
+      const image = await stores.images.add(blob, {
+        ...(parent === undefined ? {} : { parent: parent.id }),
+        ...(request.step === undefined ? {} : { step: request.step }),
+      });
+      request.lease?.hold(image.id);
       publishImageEvent(stores, 'create', image.id, image.id, image);
       if (tag !== undefined) await tagImage(image, tag, stores);
       return { image, tag };

@@ -1,6 +1,7 @@
 import type {
   CommittedImage,
   ImageCommit,
+  ImageLease,
   ImageManager,
   ImagePull,
   ImageSummary,
@@ -133,6 +134,23 @@ export class Images implements ImageManager {
       await deleteImage(image, { force: false, prune: false }, true, [], stores);
       return stores.images.get(imageId) === undefined;
     });
+  }
+
+  lease(): ImageLease {
+    return this.stores.leases.open((id) => this.stores.images.get(id) !== undefined);
+  }
+
+  isLeased(imageId: string): boolean {
+    return this.stores.leases.has(imageId);
+  }
+
+  looseSteps(): readonly { readonly imageId: string; readonly step: string }[] {
+    const { images, references } = this.stores;
+    const all = images.list();
+    const parents = new Set(all.map(({ parent }) => parent));
+    return all.flatMap(({ id, step }) =>
+      step === undefined || parents.has(id) || references.of(id).length > 0 ? [] : [{ imageId: id, step }],
+    );
   }
 
   setUsers(users: ImageUsers): void {

@@ -118,6 +118,7 @@ function findConflict(
 ): Conflict | undefined {
   if (stores.images.childrenOf(image.id).length > 0)
     return { message: 'image has dependent child images', hard: true, used: false };
+  if (stores.leases.has(image.id)) return { message: 'image is being used by a build', hard: true, used: true };
   const users = stores.users.containersUsing(image.id);
   const running = users.find((user) => user.running);
   if (running !== undefined)

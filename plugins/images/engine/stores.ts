@@ -5,6 +5,7 @@ import { Downloads } from '../registry/downloads';
 import { Registries } from '../registry/registries';
 import { ContentStore } from '../store/content-store';
 import { DistributionFacts } from '../store/distribution-facts';
+import { ImageLeases } from '../store/image-leases';
 import { ImageStore } from '../store/image-store';
 import { LayerStore } from '../store/layer-store';
 import { ReferenceStore } from '../store/reference-store';
@@ -25,6 +26,7 @@ export interface Stores {
   readonly registries: Registries;
   readonly settings: DaemonSettings;
   readonly users: UserRegistry;
+  readonly leases: ImageLeases;
   readonly events: EventBus;
   readonly log: Logger;
   /** One change to images and their names at a time: a new image must not be pruned before it has its tag. */
@@ -86,6 +88,7 @@ export async function openStores(
     registries,
     settings,
     users: new UserRegistry(),
+    leases: new ImageLeases(),
     events,
     log,
     change: (work) => lock.run('images', work),

@@ -12,6 +12,8 @@ interface ImageRecord {
   readonly parent?: string;
   /** RFC 3339; when the image was last tagged here. */
   readonly lastTagTime?: string;
+  /** What its maker knows it by. */
+  readonly step?: string;
   /** Digests of manifests in the content store that lead to this image. */
   readonly manifests: readonly string[];
 }
@@ -81,7 +83,7 @@ export class ImageStore {
    * @param options.manifest a manifest blob that leads to it
    * @throws invalid-parameter  the config is malformed or its layers are missing
    */
-  async add(config: Buffer, options: { manifest?: Buffer; parent?: string } = {}): Promise<StoredImage> {
+  async add(config: Buffer, options: { manifest?: Buffer; parent?: string; step?: string } = {}): Promise<StoredImage> {
     const id = await this.content.put(config);
     const manifest = options.manifest === undefined ? undefined : await this.content.put(options.manifest);
     const known = this.images.get(id);
@@ -92,6 +94,7 @@ export class ImageStore {
       id,
       parent: known?.parent ?? options.parent,
       lastTagTime: known?.lastTagTime,
+      step: known?.step ?? options.step,
       manifests: [...manifests],
     };
     if (known === undefined) this.remember(record, config);
@@ -142,8 +145,8 @@ export class ImageStore {
     this.images.set(record.id, { ...record, file, chainIds: chain, sizeBytes });
   }
 
-  private write({ id, parent, lastTagTime, manifests }: ImageRecord): Promise<void> {
-    return writeFileAtomically(this.path(id), JSON.stringify({ id, parent, lastTagTime, manifests }));
+  private write({ id, parent, lastTagTime, step, manifests }: ImageRecord): Promise<void> {
+    return writeFileAtomically(this.path(id), JSON.stringify({ id, parent, lastTagTime, step, manifests }));
   }
 
   private path(id: string): string {
