@@ -156,11 +156,9 @@ async function settle(container: Container, engine: Engine): Promise<void> {
   const { status } = record.state;
   if (status === 'removing') {
     await engine.locks
-      .run(record.id, () => removeLocked(
-          container,
-          { volumes: record.hostConfig.AutoRemove || record.removesVolumes === true },
-          engine,
-        ))
+      .run(record.id, () =>
+        removeLocked(container, { volumes: record.hostConfig.AutoRemove || record.removesVolumes === true }, engine),
+      )
       .catch((error: unknown) => {
         engine.log.warn('finishing a removal failed', { id: record.id, error: errorMessage(error) });
       });
