@@ -1,33 +1,39 @@
 import { ApiRoutes1, definePlugin, EventBus1, Images1, Snapshotter1, SystemInfo1 } from '@gantry/sdk';
 import { Images } from './engine/image-manager';
+import { openSnapshotter, storageRoot } from './engine/storage-driver';
 import { openStores } from './engine/stores';
 import { imageSystemInfo } from './info';
-import { assertStorageDriver } from './overlay/support';
+import { overlayDriver } from './overlay/overlay-driver';
 import { archiveRoutes } from './routes/archive-routes';
 import { imageRoutes } from './routes/image-routes';
 import { registryRoutes } from './routes/registry-routes';
 import { requestSubject } from './routes/request-subject';
+import { vfsDriver } from './vfs/vfs-driver';
 
 export const plugin = definePlugin({
   name: 'images',
   version: '1.0.0',
   engine: '^0.1.0',
-  provides: { images: Images1, overlay2: Snapshotter1, routes: ApiRoutes1, info: SystemInfo1 },
-  requires: { events: EventBus1 },
+  provides: { images: Images1, overlay2: Snapshotter1, vfs: Snapshotter1, routes: ApiRoutes1, info: SystemInfo1 },
+  requires: { events: EventBus1, snapshotters: { all: Snapshotter1 } },
   async start({ needs, settings, stateDir, log, onStop, onReconfigure }) {
-    await assertStorageDriver(settings.storageDriver);
-    const stores = await openStores(stateDir, settings, needs.events, log, onStop);
+    const { storageDriver } = settings;
+    const root = storageRoot(stateDir, storageDriver);
+    const drivers = { overlay2: overlayDriver, vfs: vfsDriver };
+    const snapshotter = await openSnapshotter(storageDriver, root, drivers, needs.snapshotters, log);
+    onStop(() => snapshotter.close());
+    const stores = await openStores(root, { name: storageDriver, snapshotter }, settings, needs.events, log, onStop);
     onReconfigure(({ settings: next }) => ({
       commit: () => stores.downloads.limit(next.maxConcurrentDownloads, next.maxDownloadAttempts),
     }));
     return {
       images: new Images(stores),
-      overlay2: stores.snapshotter,
+      ...drivers,
       routes: {
         routes: [...archiveRoutes(stores), ...registryRoutes(stores), ...imageRoutes(stores)],
         subjectOf: (path, params) => requestSubject(stores, path, params),
       },
-      info: imageSystemInfo(stores, stateDir, settings),
+      info: imageSystemInfo(stores, settings),
     };
   },
 });

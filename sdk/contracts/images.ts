@@ -36,7 +36,7 @@ export interface RootFilesystem {
   /** Unmounts it (idempotent). */
   unmount(): Promise<void>;
   /** What inspect shows: driver name and its data. */
-  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> | null };
 }
 
 /** An image to be made from another one and what a container has written. */

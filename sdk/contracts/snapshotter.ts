@@ -1,29 +1,93 @@
 import { capability } from '../plugin/capability';
+import type { Logger } from './logger';
 
-/** Layer storage. Committed layers are named by chainID, writable ones by container id. */
-export interface Snapshotter {
-  /**
-   * Makes an empty directory into which a layer above `parent` is unpacked. Whiteouts are given in the
-   * OCI form; the snapshotter's `unpackRoot` expects its own form (overlay2: char device 0:0, opaque xattr).
-   */
-  prepareLayer(chainId: string, parentChainId: string | undefined): Promise<{ readonly path: string }>;
-  /** Makes the prepared layer durable and visible. */
-  commitLayer(chainId: string, sizeBytes: number): Promise<void>;
-  /** Drops a layer that was prepared and not committed. */
-  abortLayer(chainId: string): Promise<void>;
-  hasLayer(chainId: string): Promise<boolean>;
-  removeLayer(chainId: string): Promise<void>;
-  /** The directory that holds only this layer's own files. */
-  layerDiffPath(chainId: string): Promise<string>;
-  /** @param options.bare only the layers and itself: without the mount points a container needs */
-  createWritable(id: string, parentChainId: string | undefined, options?: { readonly bare?: boolean }): Promise<void>;
-  mount(id: string): Promise<string>;
-  unmount(id: string): Promise<void>;
-  removeWritable(id: string): Promise<void>;
-  /** Bytes in the writable layer. */
-  usageBytes(id: string): Promise<number>;
-  describe(id: string): Readonly<Record<string, string>>;
-  listWritable(): Promise<readonly string[]>;
+/** A path that differs between a writable layer and what it stands on. */
+export interface LayerChange {
+  /** Absolute inside the container. */
+  readonly path: string;
+  /** 0 modified, 1 added, 2 deleted, as in GET /containers/{id}/changes. */
+  readonly kind: 0 | 1 | 2;
 }
 
-export const Snapshotter1 = capability<Snapshotter>('snapshotter/v1', 'many');
+/** A directory with a writable layer's own files alone, in overlayfs form. */
+export interface LayerDifference {
+  /** Absolute. */
+  readonly path: string;
+  /** Called when the directory is not read any more, whether or not it was moved away. Repeatable. */
+  release(): Promise<void>;
+}
+
+/**
+ * Layer storage, opened. Committed layers are named by chainID, writable ones by container id (64 hex digits).
+ *
+ * Layers are handed over and handed out in overlayfs form: a deletion is a character device 0:0, a directory that hides
+ * those below it carries `trusted.overlay.opaque=y`. What they are kept as is the snapshotter's own affair.
+ */
+export interface Snapshotter {
+  /**
+   * Makes an empty directory into which a layer above `parent` is unpacked. The parent may still be on its way.
+   *
+   * @throws conflict  the layer exists or is being made
+   */
+  prepareLayer(chainId: string, parentChainId: string | undefined): Promise<{ readonly path: string }>;
+  /** Makes the prepared layer durable and visible. @throws not-found  it is not prepared, or its parent is missing */
+  commitLayer(chainId: string, sizeBytes: number): Promise<void>;
+  /** Drops a layer that was prepared and not committed. Repeatable. */
+  abortLayer(chainId: string): Promise<void>;
+  hasLayer(chainId: string): Promise<boolean>;
+  /** ChainIDs of the committed layers, so that records kept elsewhere can be made to agree after a crash. */
+  listLayers(): Promise<readonly string[]>;
+  /** Gone under its name when this returns; absent is no error. The caller sees to it that nothing stands on it. */
+  removeLayer(chainId: string): Promise<void>;
+  /** The directory that holds only this layer's own files. @throws not-found */
+  layerDiffPath(chainId: string): Promise<string>;
+  /**
+   * Durable before it returns; when it fails nothing stays.
+   *
+   * @param options.bare only the layers and itself: without the mount points a container needs
+   * @throws conflict   it exists already
+   * @throws not-found  the parent is not committed
+   */
+  createWritable(id: string, parentChainId: string | undefined, options?: { readonly bare?: boolean }): Promise<void>;
+  hasWritable(id: string): boolean;
+  /** The chainID a writable layer stands on. @throws not-found */
+  parentOf(id: string): string | undefined;
+  listWritable(): Promise<readonly string[]>;
+  /** Makes the files visible and returns the absolute path of their root. Repeatable. @throws not-found */
+  mount(id: string): Promise<string>;
+  /** Repeatable. */
+  unmount(id: string): Promise<void>;
+  /** Unmounts it, too. Absent is no error. */
+  removeWritable(id: string): Promise<void>;
+  /** Bytes of the files a writable layer has that its parent has not. @throws not-found */
+  usageBytes(id: string): Promise<number>;
+  /** Sorted by path; a directory is listed as modified when something in it changed. @throws not-found */
+  changes(id: string): Promise<readonly LayerChange[]>;
+  /**
+   * What a writable layer changes, to be made an image layer.
+   *
+   * @param options.consume the writable layer is not used any more and is removed next: the directory may be its own,
+   *   and may be moved away
+   * @throws not-found
+   */
+  difference(id: string, options: { readonly consume: boolean }, signal: AbortSignal): Promise<LayerDifference>;
+  /** What inspect shows as `GraphDriver.Data`, of a writable layer or (by chainID) of a committed one. @throws not-found */
+  describe(id: string): Readonly<Record<string, string>> | null;
+  /** What GET /info shows as `DriverStatus`. */
+  status(): Promise<readonly (readonly [name: string, value: string])[]>;
+  /** Ends work in the background. What is mounted stays mounted. */
+  close(): Promise<void>;
+}
+
+/** A way to keep layers. The key under which a plugin provides it is what users write as `storage-driver`. */
+export interface SnapshotterDriver {
+  /**
+   * Called once, for the driver that was chosen. Throws away halves that a crash has left behind.
+   *
+   * @param folder absolute, the driver's own below the data root; the driver makes it when it is missing
+   * @throws system  this machine cannot do it: the message says what it lacks
+   */
+  open(folder: string, log: Logger): Promise<Snapshotter>;
+}
+
+export const Snapshotter1 = capability<SnapshotterDriver>('snapshotter/v1', 'many');

@@ -27,7 +27,8 @@ export const imageKeys = {
     flag: flagOf.string('storage-driver', 's'),
     reload: 'restart',
     example: 'overlay2',
-    about: 'Snapshotter that holds image and container layers',
+    about:
+      'Snapshotter that holds image and container layers: overlay2, vfs, or one of a plugin; each has images of its own',
   }),
   'insecure-registries': key<readonly string[]>({
     schema: arrayOf(string()),

@@ -59,7 +59,7 @@ export interface ContainerRecord {
   readonly args: readonly string[];
   readonly config: ContainerConfig;
   hostConfig: HostConfig;
-  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> | null };
   readonly log: { readonly type: string; readonly options: Readonly<Record<string, string>> };
   mounts: readonly MountPoint[];
   /** Changes that spec hooks made at the creation and at the last start. */

@@ -11,7 +11,7 @@ import {
 import { setTimes } from '@gantry/sdk/linux/file-times';
 import { getXattr, listXattrs } from '@gantry/sdk/linux/xattr';
 import { encodeTarHeader, type TarEntryType, type TarHeader, tarPadding, tarTrailer } from '@gantry/sdk/tar';
-import { nativePath, systemPath } from '../unpack/entry-path';
+import { bytesOf, nativePath, systemPath } from '../unpack/entry-path';
 
 /** Takes an archive as it is made. */
 export interface PackSink {
@@ -55,7 +55,7 @@ export class LayerPacker {
 
   /** @param root absolute path of the layer's own directory, in overlayfs form */
   pack(root: string): void {
-    const bytes = Buffer.from(root, 'utf8').toString('latin1');
+    const bytes = bytesOf(root);
     const info = lstatSync(systemPath(bytes), { bigint: true });
     // Only a root somebody changed is worth an entry: a layer that changes nothing must be empty.
     if ((info.mode & 0o7777n) !== 0o755n || info.uid !== 0n || info.gid !== 0n) this.header('./', 'directory', info);

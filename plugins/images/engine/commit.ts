@@ -92,13 +92,14 @@ async function commitLayer(
   if (snapshotter.parentOf(containerId) !== below)
     throw conflict(`container ${containerId} was not made from the image its layer is to be put on`);
   const path = scratch.path('commit');
+  const consume = request.consume ?? false;
+  const own = await snapshotter.difference(containerId, { consume }, signal);
   try {
-    const directory = snapshotter.upperPath(containerId);
-    if (request.consume) await snapshotter.unmount(containerId);
+    const directory = own.path;
     const packing = workers.pack(
       {
         directory,
-        form: request.consume ? 'recipe' : 'archive',
+        form: consume ? 'recipe' : 'archive',
         path,
         ...(request.createdAt === undefined ? {} : { latestMs: request.createdAt.getTime() }),
       },
@@ -114,13 +115,14 @@ async function commitLayer(
     const { diffId, sizeBytes, fileBytes } = packed;
     const chainId = below === undefined ? diffId : chainIds([below, diffId])[1]!;
     const layer = { diffId, chainId, parent: below };
-    const source = request.consume
+    const source = consume
       ? { ...layer, unpacked: { directory, recipePath: path, sizeBytes: fileBytes, tarSizeBytes: sizeBytes } }
       : { ...layer, open: async () => ({ path, offset: 0, length: sizeBytes }) };
     await layers.ensure([source], signal);
     return { diffId, chainId };
   } finally {
     await rm(path, { force: true });
+    await own.release();
   }
 }
 

@@ -10,7 +10,6 @@ import type {
   RootFilesystem,
 } from '@gantry/sdk';
 import { notFound } from '@gantry/sdk';
-import { overlayChanges } from '../overlay/changes';
 import { familiarString, parseReference, withDefaultTag } from '../reference/reference';
 import { anonymous, credentialsOf } from '../registry/credentials';
 import { parsePlatform } from '../registry/platform';
@@ -79,8 +78,7 @@ export class Images implements ImageManager {
   }
 
   rootFilesystemChanges(containerId: string): Promise<readonly { path: string; kind: 0 | 1 | 2 }[]> {
-    const { snapshotter } = this.stores;
-    return overlayChanges(snapshotter.upperPath(containerId), snapshotter.lowerPaths(containerId));
+    return this.stores.snapshotter.changes(containerId);
   }
 
   async commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage> {
@@ -166,13 +164,17 @@ export class Images implements ImageManager {
   }
 
   private rootFilesystem(id: string): RootFilesystem {
-    const { snapshotter } = this.stores;
-    // Also tells whether it exists.
+    const { snapshotter, storageDriver } = this.stores;
+    if (!snapshotter.hasWritable(id))
+      throw notFound(
+        `storage driver "${storageDriver}" has no root file system of container ${id.slice(0, 12)}: ` +
+          'if it was made with another driver, start the daemon with that storage-driver to use it',
+      );
     const data = snapshotter.describe(id);
     return {
       mount: () => snapshotter.mount(id),
       unmount: () => snapshotter.unmount(id),
-      graphDriver: { name: 'overlay2', data },
+      graphDriver: { name: storageDriver, data },
     };
   }
 

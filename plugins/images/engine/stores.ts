@@ -1,6 +1,12 @@
 import { join } from 'node:path';
-import { type DaemonSettings, type EventBus, type ImageUsers, KeyedLock, type Logger } from '@gantry/sdk';
-import { OverlaySnapshotter } from '../overlay/overlay-snapshotter';
+import {
+  type DaemonSettings,
+  type EventBus,
+  type ImageUsers,
+  KeyedLock,
+  type Logger,
+  type Snapshotter,
+} from '@gantry/sdk';
 import { Downloads } from '../registry/downloads';
 import { Registries } from '../registry/registries';
 import { ContentStore } from '../store/content-store';
@@ -18,7 +24,9 @@ export interface Stores {
   readonly layers: LayerStore;
   readonly images: ImageStore;
   readonly references: ReferenceStore;
-  readonly snapshotter: OverlaySnapshotter;
+  readonly snapshotter: Snapshotter;
+  /** The snapshotter's name, as users write it. */
+  readonly storageDriver: string;
   readonly workers: LayerWorkers;
   readonly scratch: Scratch;
   readonly facts: DistributionFacts;
@@ -49,13 +57,12 @@ export class UserRegistry implements ImageUsers {
 /** Opens all stores below `stateDir` and makes them agree with each other. */
 export async function openStores(
   stateDir: string,
+  { name: storageDriver, snapshotter }: { readonly name: string; readonly snapshotter: Snapshotter },
   settings: DaemonSettings,
   events: EventBus,
   log: Logger,
   onStop: (cleanup: () => Promise<void>) => void,
 ): Promise<Stores> {
-  const snapshotter = await OverlaySnapshotter.open(join(stateDir, 'overlay2'), log);
-  onStop(() => snapshotter.close());
   const workers = new LayerWorkers();
   onStop(() => workers.close());
   const scratch = await Scratch.open(join(stateDir, 'tmp'));
@@ -81,6 +88,7 @@ export async function openStores(
     images,
     references,
     snapshotter,
+    storageDriver,
     workers,
     scratch,
     facts,

@@ -1,14 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LayerChange } from '@gantry/sdk';
 import { getXattr } from '@gantry/sdk/linux/xattr';
-
-export interface Change {
-  /** Absolute inside the container. */
-  readonly path: string;
-  /** 0 modified, 1 added, 2 deleted. */
-  readonly kind: 0 | 1 | 2;
-}
 
 const modified = 0;
 const added = 1;
@@ -20,8 +14,8 @@ const deleted = 2;
  *
  * @param lower uppermost first
  */
-export async function overlayChanges(upper: string, lower: readonly string[]): Promise<Change[]> {
-  const found = new Map<string, Change['kind']>();
+export async function overlayChanges(upper: string, lower: readonly string[]): Promise<LayerChange[]> {
+  const found = new Map<string, LayerChange['kind']>();
   await visit('', lower, upper, found);
   for (const path of [...found.keys()]) {
     for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
@@ -38,7 +32,7 @@ async function visit(
   path: string,
   lower: readonly string[],
   upper: string,
-  found: Map<string, Change['kind']>,
+  found: Map<string, LayerChange['kind']>,
 ): Promise<void> {
   for (const name of await readdir(join(upper, path))) {
     const child = `${path}/${name}`;
@@ -62,7 +56,7 @@ async function markHidden(
   path: string,
   lower: readonly string[],
   upper: string,
-  found: Map<string, Change['kind']>,
+  found: Map<string, LayerChange['kind']>,
 ): Promise<void> {
   const names = new Set<string>();
   for (const layer of lower) for (const name of await readdir(join(layer, path)).catch(() => [])) names.add(name);

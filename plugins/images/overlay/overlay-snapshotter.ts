@@ -1,134 +1,95 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { conflict, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
+import type { LayerChange, LayerDifference, Logger, Snapshotter } from '@gantry/sdk';
 import { unmountAside } from '@gantry/sdk/linux/mount';
-import { CoalescedSync } from './coalesced-sync';
-import { directorySizeBytes } from './directory-size';
-import { ensureInitLayer } from './init-layer';
-import { hexOf, OverlayLayout } from './layout';
+import { backingFileSystem } from '../snapshots/backing-file-system';
+import { CoalescedSync } from '../snapshots/coalesced-sync';
+import { directorySizeBytes } from '../snapshots/directory-size';
+import { ensureInitLayer } from '../snapshots/init-layer';
+import { LayerDirectories } from '../snapshots/layer-directories';
+import { hexOf, SnapshotLayout } from '../snapshots/layout';
+import { mountPointsBelow } from '../snapshots/mount-table';
+import { SnapshotRecords, type Writable } from '../snapshots/snapshot-records';
+import { overlayChanges } from './changes';
 import { mountOverlay } from './mount-overlay';
-import { mountPointsBelow } from './mount-table';
-import { Trash } from './trash';
-
-interface Layer {
-  readonly chainId: string;
-  readonly parent: string | undefined;
-  /** Name below `l/`. */
-  readonly link: string;
-  readonly sizeBytes: number;
-}
-
-interface Writable {
-  readonly parent: string | undefined;
-  /** Without the common lowest layer. */
-  readonly bare?: boolean;
-}
 
 const initLink = 'init';
 
 /**
- * Layers as plain directories stacked by overlayfs.
- *
- * A layer is staged, then renamed to its chainID; a writable layer is a directory named by its container with
- * `diff`, `work` and `merged`. A directory without its record is a half: `open` throws it away.
+ * Layers as plain directories stacked by overlayfs. A writable layer is a directory named by its container with
+ * `diff`, `work` and `merged`; `l/` holds short names of layers for long stacks.
  */
 export class OverlaySnapshotter implements Snapshotter {
-  private readonly layout: OverlayLayout;
-  private readonly trash: Trash;
-  private readonly flush: CoalescedSync;
-  private readonly layers = new Map<string, Layer>();
-  private readonly writables = new Map<string, Writable>();
+  private readonly layout: SnapshotLayout;
+  private readonly layers: LayerDirectories;
   private readonly mounted = new Set<string>();
-  private readonly prepared = new Map<string, { path: string; parent: string | undefined }>();
-  private sequence = 0;
+  private readonly links: string;
 
-  private constructor(root: string, log: Logger) {
-    this.layout = new OverlayLayout(root);
-    this.trash = new Trash(this.layout.trash, log);
-    this.flush = new CoalescedSync(root);
+  private constructor(private readonly records: SnapshotRecords) {
+    this.layout = records.layout;
+    this.layers = new LayerDirectories(records, new CoalescedSync(this.layout.root));
+    this.links = join(this.layout.root, 'l');
   }
 
   /** @param root the driver's folder; made when it does not exist */
   static async open(root: string, log: Logger): Promise<OverlaySnapshotter> {
-    const self = new OverlaySnapshotter(root, log);
-    const { layout } = self;
-    await mkdir(root, { recursive: true, mode: 0o710 });
-    await mkdir(layout.links, { recursive: true, mode: 0o700 });
-    await self.trash.open();
-    await self.trash.discard(layout.staging);
-    await mkdir(layout.staging, { mode: 0o700 });
-    await self.load();
+    const layout = new SnapshotLayout(root);
+    const self = new OverlaySnapshotter(await SnapshotRecords.open(layout, log));
+    await mkdir(self.links, { recursive: true, mode: 0o700 });
+    await ensureInitLayer(layout);
+    await self.tidyLinks();
+    for (const path of await mountPointsBelow(root)) {
+      const [id, last] = path.slice(root.length + 1).split('/');
+      if (last === 'merged' && self.hasWritable(id!)) self.mounted.add(id!);
+    }
     return self;
   }
 
   async close(): Promise<void> {
-    await this.trash.emptied();
+    await this.records.trash.emptied();
   }
 
-  async prepareLayer(chainId: string, parentChainId: string | undefined): Promise<{ path: string }> {
-    if (this.layers.has(chainId) || this.prepared.has(chainId)) throw conflict(`layer ${chainId} exists already`);
-    const staged = join(this.layout.staging, `${hexOf(chainId)}-${this.sequence++}`);
-    this.prepared.set(chainId, { path: staged, parent: parentChainId });
-    const path = join(staged, 'diff');
-    await mkdir(path, { recursive: true });
-    await chmod(path, 0o755);
-    return { path };
+  prepareLayer(chainId: string, parentChainId: string | undefined): Promise<{ path: string }> {
+    return this.layers.prepare(chainId, parentChainId);
   }
 
   async commitLayer(chainId: string, sizeBytes: number): Promise<void> {
-    const prepared = this.prepared.get(chainId);
-    if (prepared === undefined) throw notFound(`layer ${chainId} is not prepared`);
-    const layer: Layer = { chainId, parent: prepared.parent, link: await this.makeLink(chainId), sizeBytes };
-    await writeFile(join(prepared.path, 'layer.json'), JSON.stringify(layer));
-    await this.flush.sync();
-    if (prepared.parent !== undefined && !this.layers.has(prepared.parent))
-      throw notFound(`parent layer ${prepared.parent} of ${chainId} is not committed`);
-    await rename(prepared.path, this.layout.directory(hexOf(chainId)));
-    this.prepared.delete(chainId);
-    this.layers.set(chainId, layer);
+    await this.layers.commit(chainId, sizeBytes, { link: await this.makeLink(chainId) });
   }
 
-  async abortLayer(chainId: string): Promise<void> {
-    const prepared = this.prepared.get(chainId);
-    if (prepared === undefined) return;
-    this.prepared.delete(chainId);
-    await this.trash.discard(prepared.path);
+  abortLayer(chainId: string): Promise<void> {
+    return this.layers.abort(chainId);
   }
 
   async hasLayer(chainId: string): Promise<boolean> {
-    return this.layers.has(chainId);
+    return this.records.layers.has(chainId);
   }
 
-  layerIds(): readonly string[] {
-    return [...this.layers.keys()];
+  async listLayers(): Promise<readonly string[]> {
+    return [...this.records.layers.keys()];
   }
 
   async removeLayer(chainId: string): Promise<void> {
-    const layer = this.layers.get(chainId);
-    if (layer === undefined) return;
-    this.layers.delete(chainId);
-    await this.trash.discard(this.layout.directory(hexOf(chainId)));
-    await unlink(this.layout.link(layer.link)).catch(ignoreAbsent);
+    const removed = await this.layers.remove(chainId);
+    if (removed?.link !== undefined) await unlink(join(this.links, removed.link)).catch(ignoreAbsent);
   }
 
   async layerDiffPath(chainId: string): Promise<string> {
-    this.layer(chainId);
-    return this.layout.diff(hexOf(chainId));
+    return this.layers.diffPath(chainId);
   }
 
   async createWritable(id: string, parentChainId: string | undefined, options: { bare?: boolean } = {}): Promise<void> {
-    if (this.writables.has(id)) throw conflict(`root file system of ${id} exists already`);
-    if (parentChainId !== undefined) this.layer(parentChainId);
+    const { layout, records } = this;
+    records.assertNewWritable(id, parentChainId);
     const record: Writable = { parent: parentChainId, ...(options.bare ? { bare: true } : {}) };
-    this.writables.set(id, record);
-    const { layout } = this;
+    records.writables.set(id, record);
     try {
       await mkdir(layout.directory(id), { mode: 0o710 });
       await Promise.all([
         mkdir(layout.diff(id)).then(() => chmod(layout.diff(id), 0o755)),
-        mkdir(layout.work(id), { mode: 0o700 }),
-        mkdir(layout.merged(id), { mode: 0o700 }),
+        mkdir(this.work(id), { mode: 0o700 }),
+        mkdir(this.merged(id), { mode: 0o700 }),
       ]);
       // The record comes last: with it on disk (and so, by the journal's order, what was made before) it exists.
       const file = await open(layout.writableRecord(id), 'wx', 0o600);
@@ -139,28 +100,38 @@ export class OverlaySnapshotter implements Snapshotter {
         await file.close();
       }
     } catch (error) {
-      this.writables.delete(id);
-      await this.trash.discard(layout.directory(id));
+      records.writables.delete(id);
+      await records.trash.discard(layout.directory(id));
       throw error;
     }
   }
 
+  hasWritable(id: string): boolean {
+    return this.records.writables.has(id);
+  }
+
+  parentOf(id: string): string | undefined {
+    return this.records.writable(id).parent;
+  }
+
+  async listWritable(): Promise<readonly string[]> {
+    return [...this.records.writables.keys()];
+  }
+
   async mount(id: string): Promise<string> {
-    const target = this.layout.merged(id);
-    const writable = this.writable(id);
+    const target = this.merged(id);
+    const { parent, bare = false } = this.records.writable(id);
     if (this.mounted.has(id)) return target;
-    const chain = this.chain(writable.parent);
-    const { layout } = this;
+    const lower = this.layers.stack(parent, !bare);
     // Nothing below: overlayfs wants at least one lower directory, and none is needed.
-    if (writable.bare && chain.length === 0) return layout.diff(id);
-    const lower = chain.map((layer) => layout.diff(hexOf(layer.chainId)));
-    const links = chain.map((layer) => layer.link);
+    if (lower.length === 0) return this.layout.diff(id);
+    const links = this.records.chain(parent).map((layer) => layer.link!);
     mountOverlay({
-      lower: writable.bare ? lower : [...lower, layout.diff('init')],
-      linkFolder: layout.links,
-      links: writable.bare ? links : [...links, initLink],
-      upper: layout.diff(id),
-      work: layout.work(id),
+      lower,
+      linkFolder: this.links,
+      links: bare ? links : [...links, initLink],
+      upper: this.layout.diff(id),
+      work: this.work(id),
       target,
     });
     this.mounted.add(id);
@@ -169,87 +140,68 @@ export class OverlaySnapshotter implements Snapshotter {
 
   async unmount(id: string): Promise<void> {
     if (!this.mounted.delete(id)) return;
-    await unmountAside(this.layout.merged(id), { detach: true });
+    await unmountAside(this.merged(id), { detach: true });
   }
 
   async removeWritable(id: string): Promise<void> {
     await this.unmount(id);
-    if (!this.writables.delete(id)) return;
-    await this.trash.discard(this.layout.directory(id));
+    if (!this.records.writables.delete(id)) return;
+    await this.records.trash.discard(this.layout.directory(id));
   }
 
   async usageBytes(id: string): Promise<number> {
-    this.writable(id);
+    this.records.writable(id);
     return directorySizeBytes(this.layout.diff(id));
   }
 
-  /** As inspect shows it: `LowerDir`, `MergedDir`, `UpperDir`, `WorkDir`. `id` names a writable or (by chainID) a layer. */
+  async changes(id: string): Promise<readonly LayerChange[]> {
+    const { parent, bare = false } = this.records.writable(id);
+    return overlayChanges(this.layout.diff(id), this.layers.stack(parent, !bare));
+  }
+
+  async difference(id: string, { consume }: { consume: boolean }): Promise<LayerDifference> {
+    this.records.writable(id);
+    if (consume) await this.unmount(id);
+    return { path: this.layout.diff(id), release: async () => {} };
+  }
+
+  /** As inspect shows it: `LowerDir`, `MergedDir`, `UpperDir`, `WorkDir`. */
   describe(id: string): Readonly<Record<string, string>> {
-    const layer = this.layers.get(id);
+    const layer = this.records.layers.get(id);
     const name = layer === undefined ? id : hexOf(id);
-    const chain = this.chain(layer === undefined ? this.writable(id).parent : layer.parent);
-    const lower = chain.map((parent) => this.layout.diff(hexOf(parent.chainId)));
-    if (layer === undefined && !this.writable(id).bare) lower.push(this.layout.diff('init'));
+    const { parent, bare = true }: Writable = layer ?? { bare: false, ...this.records.writable(id) };
+    const lower = this.layers.stack(parent, !bare);
     return {
       ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}),
-      MergedDir: this.layout.merged(name),
+      MergedDir: this.merged(name),
       UpperDir: this.layout.diff(name),
-      WorkDir: this.layout.work(name),
+      WorkDir: this.work(name),
     };
   }
 
-  async listWritable(): Promise<readonly string[]> {
-    return [...this.writables.keys()];
+  async status(): Promise<readonly (readonly [string, string])[]> {
+    return [
+      ['Backing Filesystem', await backingFileSystem(this.layout.root)],
+      ['Supports d_type', 'true'],
+      ['Using metacopy', 'false'],
+      ['Native Overlay Diff', 'true'],
+      ['userxattr', 'false'],
+    ];
   }
 
-  hasWritable(id: string): boolean {
-    return this.writables.has(id);
+  private work(id: string): string {
+    return join(this.layout.directory(id), 'work');
   }
 
-  /** The chainID a writable layer stands on. @throws not-found */
-  parentOf(id: string): string | undefined {
-    return this.writable(id).parent;
-  }
-
-  /** Diff directories below a writable layer, uppermost first, the common lowest one included. */
-  lowerPaths(id: string): readonly string[] {
-    const { parent, bare } = this.writable(id);
-    const lower = this.chain(parent).map((layer) => this.layout.diff(hexOf(layer.chainId)));
-    return bare ? lower : [...lower, this.layout.diff('init')];
-  }
-
-  upperPath(id: string): string {
-    this.writable(id);
-    return this.layout.diff(id);
-  }
-
-  private layer(chainId: string): Layer {
-    const layer = this.layers.get(chainId);
-    if (layer === undefined) throw notFound(`layer ${chainId} does not exist`);
-    return layer;
-  }
-
-  private writable(id: string): Writable {
-    const writable = this.writables.get(id);
-    if (writable === undefined) throw notFound(`root file system of ${id} does not exist`);
-    return writable;
-  }
-
-  private chain(top: string | undefined): Layer[] {
-    const chain: Layer[] = [];
-    for (let at = top; at !== undefined; ) {
-      const layer = this.layer(at);
-      chain.push(layer);
-      at = layer.parent;
-    }
-    return chain;
+  private merged(id: string): string {
+    return join(this.layout.directory(id), 'merged');
   }
 
   private async makeLink(chainId: string): Promise<string> {
     for (;;) {
       const link = randomBytes(5).readUIntBE(0, 5).toString(36).toUpperCase().padStart(8, '0');
       try {
-        await symlink(join('..', hexOf(chainId), 'diff'), this.layout.link(link));
+        await symlink(join('..', hexOf(chainId), 'diff'), join(this.links, link));
         return link;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -257,41 +209,13 @@ export class OverlaySnapshotter implements Snapshotter {
     }
   }
 
-  private async load(): Promise<void> {
-    const { layout } = this;
-    const entries = await readdir(layout.root);
-    await Promise.all(entries.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((id) => this.loadOne(id)));
-    const usedLinks = new Set([initLink, ...[...this.layers.values()].map((layer) => layer.link)]);
-    for (const link of await readdir(layout.links)) if (!usedLinks.has(link)) await unlink(layout.link(link));
-    if (!entries.includes('init')) await ensureInitLayer(layout);
-    await symlink('../init/diff', layout.link(initLink)).catch((error) => {
+  /** Removes names of layers that never came to be, and names the common lowest one. */
+  private async tidyLinks(): Promise<void> {
+    const used = new Set([initLink, ...[...this.records.layers.values()].map((layer) => layer.link)]);
+    for (const link of await readdir(this.links)) if (!used.has(link)) await unlink(join(this.links, link));
+    await symlink('../init/diff', join(this.links, initLink)).catch((error) => {
       if (error.code !== 'EEXIST') throw error;
     });
-    for (const path of await mountPointsBelow(layout.root)) {
-      const [id, last] = path.slice(layout.root.length + 1).split('/');
-      if (last === 'merged' && this.writables.has(id!)) this.mounted.add(id!);
-    }
-  }
-
-  private async loadOne(id: string): Promise<void> {
-    const { layout } = this;
-    const layer = await readRecord<Layer>(layout.layerRecord(id));
-    if (layer !== undefined) {
-      this.layers.set(layer.chainId, layer);
-      return;
-    }
-    const writable = await readRecord<Writable>(layout.writableRecord(id));
-    if (writable !== undefined) this.writables.set(id, writable);
-    else await this.trash.discard(layout.directory(id));
-  }
-}
-
-async function readRecord<T>(path: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as T;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }
 

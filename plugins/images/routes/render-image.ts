@@ -40,7 +40,7 @@ export function renderInspect(image: StoredImage, stores: Stores): Record<string
     Os: file.os,
     ...(file['os.version'] ? { OsVersion: file['os.version'] } : {}),
     Size: image.sizeBytes,
-    GraphDriver: { Name: 'overlay2', Data: top === undefined ? {} : stores.snapshotter.describe(top) },
+    GraphDriver: { Name: stores.storageDriver, Data: top === undefined ? {} : stores.snapshotter.describe(top) },
     RootFS: {
       Type: 'layers',
       ...(file.rootfs.diff_ids.length > 0 ? { Layers: file.rootfs.diff_ids } : {}),

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
-import { inheritDirectories } from '../overlay/inherit-directories';
+import { inheritDirectories } from '../snapshots/inherit-directories';
 import type { FileRange } from '../unpack/decompress';
 import type { LayerWorkers } from '../unpack/layer-workers';
 import type { UnpackResult } from '../unpack/unpack-layer';
@@ -46,11 +46,6 @@ export interface PackedLayer extends LayerName {
 
 export type LayerSource = PackedLayer | UnpackedLayer;
 
-/** A snapshotter that can tell what it holds, so that both stores can be made to agree after a crash. */
-export interface EnumerableSnapshotter extends Snapshotter {
-  layerIds(): readonly string[];
-}
-
 /**
  * Unpacked layers, shared by images and containers. Each keeps a record and the recipe of its archive beside the
  * snapshotter's files. Holders are counted in memory: a layer without one is removed, and then its parent if that
@@ -64,18 +59,13 @@ export class LayerStore {
 
   private constructor(
     private readonly folder: string,
-    private readonly snapshotter: EnumerableSnapshotter,
+    private readonly snapshotter: Snapshotter,
     private readonly workers: LayerWorkers,
     private readonly log: Logger,
   ) {}
 
   /** Reads the records; forgets layers of which only a half is there. Call `collect` once all holders have come. */
-  static async open(
-    folder: string,
-    snapshotter: EnumerableSnapshotter,
-    workers: LayerWorkers,
-    log: Logger,
-  ): Promise<LayerStore> {
+  static async open(folder: string, snapshotter: Snapshotter, workers: LayerWorkers, log: Logger): Promise<LayerStore> {
     const self = new LayerStore(folder, snapshotter, workers, log);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(self.staging, { recursive: true, force: true });
@@ -281,7 +271,7 @@ export class LayerStore {
     for (const name of names) {
       if (!this.records.has(`sha256:${name}`)) await rm(join(this.folder, name), { recursive: true, force: true });
     }
-    for (const chainId of this.snapshotter.layerIds())
+    for (const chainId of await this.snapshotter.listLayers())
       if (!this.records.has(chainId)) await this.snapshotter.removeLayer(chainId);
     for (const { parent } of this.records.values()) if (parent !== undefined) this.hold(parent);
   }

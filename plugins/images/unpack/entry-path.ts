@@ -18,6 +18,9 @@ export function cleanEntryPath(name: string): string {
   return parts.join('/');
 }
 
+/** A path as a byte string: one character per byte. */
+export const bytesOf = (path: string): string => Buffer.from(path, 'utf8').toString('latin1');
+
 /** A byte string (one character per byte) as fs takes it. */
 export function systemPath(bytes: string): string | Buffer {
   return /^[\x01-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1');

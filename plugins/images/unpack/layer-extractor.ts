@@ -20,7 +20,7 @@ import { deviceNumber, makeNode, nodeTypes } from '@gantry/sdk/linux/file-nodes'
 import { setTimes } from '@gantry/sdk/linux/file-times';
 import { setXattr } from '@gantry/sdk/linux/xattr';
 import type { TarHeader } from '@gantry/sdk/tar';
-import { cleanEntryPath, nativePath, systemPath } from './entry-path';
+import { bytesOf, cleanEntryPath, nativePath, systemPath } from './entry-path';
 
 const whiteoutPrefix = '.wh.';
 const whiteoutMetaPrefix = '.wh..wh.';
@@ -54,7 +54,7 @@ export class LayerExtractor {
 
   /** @param root absolute path of an empty directory */
   constructor(root: string) {
-    this.root = Buffer.from(root, 'utf8').toString('latin1');
+    this.root = bytesOf(root);
   }
 
   /** Clean path whose payload must follow by `write` and `endEntry`, or undefined when the payload is not wanted. */

@@ -2,7 +2,9 @@ import { parentPort } from 'node:worker_threads';
 import { errorKind, errorMessage } from '@gantry/sdk';
 import { PackCancelled } from '../commit/layer-packer';
 import { packLayer } from '../commit/pack-layer';
-import { UnpackCancelled, unpackLayer } from './unpack-layer';
+import { compareTrees } from '../vfs/compare-trees';
+import { copyTree } from '../vfs/copy-tree';
+import { UnpackCancelled, type UnpackRequest, type UnpackResult, unpackLayer } from './unpack-layer';
 import type { FromWorker, LayerTask, LayerTaskResult, ToWorker } from './worker-messages';
 
 const port = parentPort!;
@@ -36,10 +38,27 @@ async function perform(
   onProgress: (tarBytes: number) => void,
   isCancelled: () => boolean,
 ): Promise<LayerTaskResult> {
-  if (task.kind === 'pack') return packLayer(task.request, isCancelled);
+  switch (task.kind) {
+    case 'pack':
+      return packLayer(task.request, isCancelled);
+    case 'copy':
+      copyTree(task.request, isCancelled);
+      return undefined;
+    case 'compare':
+      return compareTrees(task.request, isCancelled);
+    case 'unpack':
+      return unpack(task.request, onProgress, isCancelled);
+  }
+}
+
+function unpack(
+  request: UnpackRequest,
+  onProgress: (tarBytes: number) => void,
+  isCancelled: () => boolean,
+): Promise<UnpackResult> {
   let reportedAt = 0;
   return unpackLayer(
-    task.request,
+    request,
     (tarBytes) => {
       const now = Date.now();
       if (now - reportedAt < progressEveryMs) return;

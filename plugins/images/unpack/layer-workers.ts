@@ -3,6 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
 import type { PackRequest, PackResult } from '../commit/pack-layer';
+import type { CompareRequest, Comparison } from '../vfs/compare-trees';
+import type { CopyRequest } from '../vfs/copy-tree';
 import type { UnpackRequest, UnpackResult } from './unpack-layer';
 import type { FromWorker, LayerTask, LayerTaskResult, ToWorker } from './worker-messages';
 
@@ -24,7 +26,7 @@ interface Seat {
 
 const idleMs = 5_000;
 
-/** Unpacks and packs layers in worker threads, at most one per processor; threads end after a while without work. */
+/** Unpacks, packs, copies and compares layers in worker threads, at most one per processor; threads end after a while without work. */
 export class LayerWorkers {
   private readonly seats = new Set<Seat>();
   private readonly queue: Job[] = [];
@@ -46,6 +48,16 @@ export class LayerWorkers {
     return this.run({ kind: 'pack', request }, signal, () => {}) as Promise<PackResult>;
   }
 
+  /** @throws as `copyTree`; cancelled when the signal aborts */
+  async copyTree(request: CopyRequest, signal: AbortSignal): Promise<void> {
+    await this.run({ kind: 'copy', request }, signal, () => {});
+  }
+
+  /** @throws as `compareTrees`; cancelled when the signal aborts */
+  compareTrees(request: CompareRequest, signal: AbortSignal): Promise<Comparison> {
+    return this.run({ kind: 'compare', request }, signal, () => {}) as Promise<Comparison>;
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     for (const job of this.queue.splice(0)) job.reject(cancelled('the image store is closing'));
@@ -64,9 +76,17 @@ export class LayerWorkers {
     return new Promise((resolve, reject) => {
       if (this.closed || signal.aborted) return reject(cancelled('the layer is not worked on', signal.reason));
       const flag = new SharedArrayBuffer(4);
-      const job: Job = { id: this.nextId++, task, cancelled: flag, onProgress, resolve, reject, signal };
+      const abort = () => this.cancel(job);
+      const settled = <T>(settle: (value: T) => void) => {
+        return (value: T) => {
+          signal.removeEventListener('abort', abort);
+          settle(value);
+        };
+      };
+      const ends = { resolve: settled(resolve), reject: settled(reject) };
+      const job: Job = { id: this.nextId++, task, cancelled: flag, onProgress, ...ends, signal };
       this.queue.push(job);
-      signal.addEventListener('abort', () => this.cancel(job), { once: true });
+      signal.addEventListener('abort', abort, { once: true });
       this.dispatch();
     });
   }

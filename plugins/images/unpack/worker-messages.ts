@@ -1,13 +1,17 @@
 import type { ErrorKind } from '@gantry/sdk';
 import type { PackRequest, PackResult } from '../commit/pack-layer';
+import type { CompareRequest, Comparison } from '../vfs/compare-trees';
+import type { CopyRequest } from '../vfs/copy-tree';
 import type { UnpackRequest, UnpackResult } from './unpack-layer';
 
 /** What a worker can do. */
 export type LayerTask =
   | { readonly kind: 'unpack'; readonly request: UnpackRequest }
-  | { readonly kind: 'pack'; readonly request: PackRequest };
+  | { readonly kind: 'pack'; readonly request: PackRequest }
+  | { readonly kind: 'copy'; readonly request: CopyRequest }
+  | { readonly kind: 'compare'; readonly request: CompareRequest };
 
-export type LayerTaskResult = UnpackResult | PackResult;
+export type LayerTaskResult = UnpackResult | PackResult | Comparison | undefined;
 
 export interface ToWorker {
   readonly job: number;

@@ -27,11 +27,12 @@ export interface StartedPlugin {
 }
 
 /** The images plugin on a folder, as the daemon starts it. */
-export async function startPlugin(stateDir: string): Promise<StartedPlugin> {
+export async function startPlugin(stateDir: string, storageDriver = 'overlay2'): Promise<StartedPlugin> {
   const events: EngineEvent[] = [];
   const stops: (() => void | Promise<void>)[] = [];
   const bus: EventBus = { publish: (event) => void events.push(event), subscribe: () => () => {} };
   const settings = {
+    storageDriver,
     insecureRegistries: [],
     registryMirrors: [],
     proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
@@ -41,7 +42,7 @@ export async function startPlugin(stateDir: string): Promise<StartedPlugin> {
   } as unknown as DaemonSettings;
   const started = await plugin.start({
     config: undefined,
-    needs: { events: bus },
+    needs: { events: bus, snapshotters: { names: () => [], get: () => undefined } as never },
     settings,
     stateDir,
     runDir: stateDir,

@@ -3,7 +3,7 @@ import { chmod, chown, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimes } from '@gantry/sdk/linux/file-times';
 import { getXattr, listXattrs, setXattr } from '@gantry/sdk/linux/xattr';
-import { nativePath, systemPath } from '../unpack/entry-path';
+import { bytesOf, nativePath, systemPath } from '../unpack/entry-path';
 
 /**
  * Gives directories that an archive only implied the owner, mode, times and attributes they have below: in a stack
@@ -43,4 +43,4 @@ async function findBelow(name: string, lower: readonly string[]): Promise<{ path
   return undefined;
 }
 
-const byteJoin = (folder: string, name: string) => join(Buffer.from(folder, 'utf8').toString('latin1'), name);
+const byteJoin = (folder: string, name: string) => join(bytesOf(folder), name);

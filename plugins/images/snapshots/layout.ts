@@ -1,14 +1,12 @@
 import { join } from 'node:path';
 
-/** Paths below the driver's folder. `id` is a chainID's hex digits for a layer, a container id for a writable one. */
-export class OverlayLayout {
-  readonly links: string;
+/** Paths below a driver's folder. `id` is a chainID's hex digits for a layer, a container id for a writable one. */
+export class SnapshotLayout {
   readonly staging: string;
   readonly trash: string;
   readonly init: string;
 
   constructor(readonly root: string) {
-    this.links = join(root, 'l');
     this.staging = join(root, 'staging');
     this.trash = join(root, 'trash');
     this.init = join(root, 'init');
@@ -18,16 +16,9 @@ export class OverlayLayout {
     return join(this.root, id);
   }
 
+  /** A layer's own files. */
   diff(id: string): string {
     return join(this.root, id, 'diff');
-  }
-
-  work(id: string): string {
-    return join(this.root, id, 'work');
-  }
-
-  merged(id: string): string {
-    return join(this.root, id, 'merged');
   }
 
   layerRecord(id: string): string {
@@ -36,10 +27,6 @@ export class OverlayLayout {
 
   writableRecord(id: string): string {
     return join(this.root, id, 'writable.json');
-  }
-
-  link(link: string): string {
-    return join(this.links, link);
   }
 }
 

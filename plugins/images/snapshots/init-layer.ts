@@ -1,6 +1,6 @@
-import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OverlayLayout } from './layout';
+import type { SnapshotLayout } from './layout';
 
 const directories = ['dev', 'dev/pts', 'dev/shm', 'proc', 'sys', 'etc'];
 const files = ['.dockerenv', 'etc/resolv.conf', 'etc/hosts', 'etc/hostname', 'dev/console'];
@@ -11,7 +11,12 @@ const modes: Readonly<Record<string, number>> = { 'dev/console': 0o755 };
  * made in the container's own layer (which may be read-only, and whose changes users see). Lying below the image, it
  * supplies only what the image lacks.
  */
-export async function ensureInitLayer(layout: OverlayLayout): Promise<void> {
+export async function ensureInitLayer(layout: SnapshotLayout): Promise<void> {
+  const isThere = await access(layout.init).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
   const staged = join(layout.staging, 'init');
   await rm(staged, { recursive: true, force: true });
   const diff = join(staged, 'diff');
