@@ -4,9 +4,11 @@ import {
   Authz1,
   Clock1,
   type DaemonSettings,
+  DriverUsers1,
   EventBus1,
   MetricsCollector1,
   MetricsSource1,
+  PluginDoor1,
   SystemInfo1,
   systemClock,
 } from '@gantry/sdk';
@@ -18,6 +20,7 @@ import { EventLog } from './events/event-log';
 import { DriverRegistry } from './kernel/driver-registry';
 import { PluginHost } from './kernel/lifecycle/plugin-host';
 import { bundledPlugins } from './kernel/loader/bundled-plugins';
+import { OfferedPlugins } from './kernel/remote/offered-plugins';
 import { RemotePlugins } from './kernel/remote/remote-plugins';
 import { StateFile } from './kernel/supervisor/state-file';
 import { Supervisor } from './kernel/supervisor/supervisor';
@@ -33,7 +36,7 @@ import { Tracing } from './traces/tracing';
 import { daemonVersion } from './version';
 
 /** What plugins get from the core itself. */
-export const coreCapabilities: ReadonlySet<string> = new Set([Clock1.id, EventBus1.id]);
+export const coreCapabilities: ReadonlySet<string> = new Set([Clock1.id, EventBus1.id, PluginDoor1.id]);
 
 /** What exists before anything is composed. */
 export interface DaemonInputs {
@@ -53,6 +56,7 @@ export const tokens = {
   log: token<DaemonLog>('log'),
   events: token<EventLog>('events'),
   remote: token<RemotePlugins>('remote'),
+  offered: token<OfferedPlugins>('offered'),
   supervisor: token<Supervisor>('supervisor'),
   pluginStates: token<StateFile>('pluginStates'),
   drivers: token<DriverRegistry>('drivers'),
@@ -92,6 +96,27 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         execRoot: inputs.settings.execRoot,
         log: from.resolve(tokens.log),
         supervisor: from.resolve(tokens.supervisor),
+        offered: from.resolve(tokens.offered),
+        headers: from.resolve(tokens.traces)?.headers,
+      }),
+  );
+  provide(
+    tokens.offered,
+    (from) =>
+      new OfferedPlugins({
+        registry: () => from.resolve(tokens.drivers),
+        supervisor: from.resolve(tokens.supervisor),
+        users: () =>
+          from
+            .resolve(tokens.drivers)
+            .all(DriverUsers1)
+            .entries()
+            .map(([, users]) => users),
+        leaveChain: (isMeant) => from.resolve(tokens.authorization).leave(isMeant),
+        metrics: {
+          socket: () => from.resolve(tokens.metricsCollectors).socket(),
+          start: () => from.resolve(tokens.metricsCollectors).start(),
+        },
         headers: from.resolve(tokens.traces)?.headers,
       }),
   );
@@ -107,6 +132,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
     );
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);
+    drivers.add(PluginDoor1, 'door', 'core', from.resolve(tokens.offered));
     drivers.add(SystemInfo1, 'supervisor', 'core', { info: () => from.resolve(tokens.supervisor).info() });
     return drivers;
   });
@@ -206,6 +232,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         api: from.resolve(tokens.api),
         authorization: from.resolve(tokens.authorization),
         remote: from.resolve(tokens.remote),
+        offered: from.resolve(tokens.offered),
         drivers: from.resolve(tokens.drivers),
         supervisor: from.resolve(tokens.supervisor),
         pluginStates: from.resolve(tokens.pluginStates),

@@ -78,6 +78,11 @@ export class AuthorizationChain implements Authorizer {
     };
   }
 
+  /** Those of these names are asked no more: somebody has disabled them (P-AZ-13). */
+  leave(isMeant: (name: string) => boolean): void {
+    this.current = this.current.filter((name) => !isMeant(name));
+  }
+
   async admit(wire: Wire, describe: () => Promise<Destination | undefined>): Promise<Admission> {
     const names = this.current;
     const showsBodies = !isCredentialPath(wire.request.url ?? '');

@@ -12,6 +12,12 @@ export interface DriverDiscovery {
   find(capabilityId: string, name: string, signal?: AbortSignal): Promise<unknown>;
   /** Names of those that can be found without knowing any. */
   enumerate(capabilityId: string): Promise<readonly string[]>;
+  /**
+   * The name by which the drivers of a managed plugin are registered; `name` may leave out its tag or be its id.
+   *
+   * @throws  it exists and cannot be used
+   */
+  offeredAs?(capabilityId: string, name: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
 export const noDiscovery: DriverDiscovery = { find: async () => undefined, enumerate: async () => [] };
@@ -73,13 +79,22 @@ export class DriverRegistry {
 
   all<T>(capability: Capability<T>): DriverSet<T> {
     const known = () => this.kinds.get(capability.id) ?? new Map<string, Entry>();
+    // Managed plugins have a tag, which is left out when it is `latest`.
+    const nameOf = (name: string) => (!known().has(name) && known().has(`${name}:latest`) ? `${name}:latest` : name);
     const set: DriverSet<T> = {
       names: () => [...known().keys()].sort(),
-      get: (name) => known().get(name)?.instance as T | undefined,
+      get: (name) => known().get(nameOf(name))?.instance as T | undefined,
+      nameOf,
       entries: () => [...known()].map(([name, entry]): [string, T] => [name, entry.instance as T]).sort(byName),
       resolve: async (name, signal) => {
         const here = set.get(name);
         if (here !== undefined) return here;
+        const offered = await this.discovery.offeredAs?.(capability.id, name, signal);
+        if (offered !== undefined) {
+          const driver = set.get(offered);
+          if (driver === undefined) throw notFound(`plugin "${offered}" does not provide ${capability.id}`);
+          return driver;
+        }
         const found = await this.discovery.find(capability.id, name, signal);
         if (found === undefined) throw notFound(`plugin "${name}" not found`);
         // Another request may have found it meanwhile: keep the first.

@@ -1,6 +1,7 @@
-import { ApiRoutes1, definePlugin, EventBus1, Images1, Snapshotter1, SystemInfo1 } from '@gantry/sdk';
+import { ApiRoutes1, definePlugin, EventBus1, Images1, PluginImages1, Snapshotter1, SystemInfo1 } from '@gantry/sdk';
 import { Images } from './engine/image-manager';
 import { openSnapshotter, storageRoot } from './engine/storage-driver';
+import { StoredPluginImages } from './engine/plugin-images';
 import { openStores } from './engine/stores';
 import { imageSystemInfo } from './info';
 import { overlayDriver } from './overlay/overlay-driver';
@@ -14,7 +15,14 @@ export const plugin = definePlugin({
   name: 'images',
   version: '1.0.0',
   engine: '^0.1.0',
-  provides: { images: Images1, overlay2: Snapshotter1, vfs: Snapshotter1, routes: ApiRoutes1, info: SystemInfo1 },
+  provides: {
+    images: Images1,
+    'plugin images': PluginImages1,
+    overlay2: Snapshotter1,
+    vfs: Snapshotter1,
+    routes: ApiRoutes1,
+    info: SystemInfo1,
+  },
   requires: { events: EventBus1, snapshotters: { all: Snapshotter1 } },
   async start({ needs, settings, stateDir, log, onStop, onReconfigure }) {
     const { storageDriver } = settings;
@@ -28,6 +36,7 @@ export const plugin = definePlugin({
     }));
     return {
       images: new Images(stores),
+      'plugin images': new StoredPluginImages(stores),
       ...drivers,
       routes: {
         routes: [...archiveRoutes(stores), ...registryRoutes(stores), ...imageRoutes(stores)],

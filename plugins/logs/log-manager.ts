@@ -1,6 +1,7 @@
 import {
   type DaemonSettings,
   type DriverSet,
+  type DriverUsers,
   errorKind,
   errorMessage,
   invalidParameter,
@@ -26,8 +27,15 @@ export function makeLogManager(
   drivers: DriverSet<LogDriver>,
   defaults: Pick<DaemonSettings, 'logDriver' | 'logOpts'>,
   log: Logger,
-): LogManager {
-  const manager: LogManager = {
+): LogManager & DriverUsers {
+  /** Containers whose output goes to a driver now. */
+  const written = new Map<ContainerPump, { readonly type: string; readonly containerId: string }>();
+  const manager: LogManager & DriverUsers = {
+    usersOf: (isMeant) =>
+      [...written.values()]
+        .filter(({ type }) => isMeant(type))
+        .map(({ containerId }) => `log of container ${containerId.slice(0, 12)}`),
+
     resolveConfig({ type, options }) {
       const effective = type || defaults.logDriver;
       // The daemon's options are for its driver only.
@@ -47,6 +55,7 @@ export function makeLogManager(
     async startPump(type, info, streams) {
       const pumpLog = log.child({ container: info.containerId, driver: type });
       if (type === NONE) return new ContainerPump(streams, undefined, pumpLog);
+      const { containerId } = info;
       const { ringBytes } = deliveryOptions(info.options);
       const driver = await resolve(drivers, type);
       const writer = await openWriter(driver, forDriver(info));
@@ -54,7 +63,10 @@ export function makeLogManager(
       // A driver that cannot be asked now gets a copy as well.
       const canRead = await canReadBack(driver).catch(() => false);
       const copy = canRead ? undefined : await openCopy(info);
-      return new ContainerPump(streams, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
+      const pump = new ContainerPump(streams, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
+      written.set(pump, { type: drivers.nameOf(type), containerId });
+      void pump.done.then(() => written.delete(pump));
+      return pump;
     },
 
     async canRead(type, info) {

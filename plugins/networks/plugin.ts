@@ -1,4 +1,13 @@
-import { ApiRoutes1, definePlugin, EventBus1, IpamDriver1, NetworkDriver1, Networks1, SystemInfo1 } from '@gantry/sdk';
+import {
+  ApiRoutes1,
+  DriverUsers1,
+  definePlugin,
+  EventBus1,
+  IpamDriver1,
+  NetworkDriver1,
+  Networks1,
+  SystemInfo1,
+} from '@gantry/sdk';
 import { startNetworks } from './start';
 
 export const plugin = definePlugin({
@@ -11,6 +20,7 @@ export const plugin = definePlugin({
     null: IpamDriver1,
     routes: ApiRoutes1,
     info: SystemInfo1,
+    'networks of drivers': DriverUsers1,
   },
   requires: { events: EventBus1, drivers: { all: NetworkDriver1 }, ipamDrivers: { all: IpamDriver1 } },
   start: startNetworks,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type {
   ApiRoutes,
   DriverSet,
+  DriverUsers,
   EventBus,
   IpamDriver,
   NetworkDriver,
@@ -41,6 +42,7 @@ export interface NetworksPlugin {
   readonly null: IpamDriver;
   readonly routes: ApiRoutes;
   readonly info: SystemInfo;
+  readonly 'networks of drivers': DriverUsers;
 }
 
 /** Reads the records and puts the parts together; the kernel is touched by `restore` only. */
@@ -108,5 +110,12 @@ export async function startNetworks({
       subjectOf: (_path, params) => requestSubject(registry, params.id),
     },
     info: networkInfo(needs.drivers, settings),
+    'networks of drivers': {
+      usersOf: (isMeant) =>
+        registry
+          .list()
+          .filter(({ driver, ipam }) => isMeant(driver) || isMeant(ipam.driver))
+          .map(({ name }) => `network ${name}`),
+    },
   };
 }

@@ -12,6 +12,8 @@ import { Slots } from './task/slots';
 
 export interface Runtimes {
   readonly byName: Record<keyof typeof bundledRuntimes, ShimRuntime> & Record<string, ShimRuntime>;
+  /** What runs managed plugins: as the default runtime of the daemon, beside the containers. */
+  readonly forPlugins: ShimRuntime;
   /** Containers that run keep the runtime they were started with; the next start takes the new setting. */
   reconfigure(settings: Pick<DaemonSettings, 'runtimes'>): PreparedChange;
   close(): Promise<void>;
@@ -26,7 +28,7 @@ export const bundledRuntimes = {
 
 /** Opens all runtimes; programs are looked for when they are needed, so that a missing one harms nobody else. */
 export async function openRuntimes(
-  settings: Pick<DaemonSettings, 'runtimes' | 'cgroupDriver'>,
+  settings: Pick<DaemonSettings, 'runtimes' | 'cgroupDriver' | 'defaultRuntime'>,
   runDir: string,
   warmShims: number,
   log: Logger,
@@ -61,9 +63,18 @@ export async function openRuntimes(
     opened.set(name, runtime);
     return runtime;
   };
+  const forPlugins = new ShimRuntime({
+    directory: join(runDir, 'plugins'),
+    createSlots,
+    log,
+    poolFor,
+    prepare: () =>
+      prepareRuntime(settings.defaultRuntime, wanted[settings.defaultRuntime] ?? {}, directories, systemdCgroup),
+  });
   const openAll = () => Object.fromEntries(Object.keys(wanted).map((name) => [name, open(name)]));
   return {
     byName: openAll() as Runtimes['byName'],
+    forPlugins,
     reconfigure(next) {
       const before = wanted;
       const after: typeof wanted = { ...bundledRuntimes, ...next.runtimes };
@@ -74,11 +85,12 @@ export async function openRuntimes(
           wanted = after;
           for (const [name, runtime] of Object.entries(drivers))
             if (!isDeepStrictEqual(before[name], after[name])) runtime.forgetPrograms();
+          forPlugins.forgetPrograms();
         },
       };
     },
     async close() {
-      for (const runtime of opened.values()) runtime.close();
+      for (const runtime of [...opened.values(), forPlugins]) runtime.close();
       await Promise.all([...pools.values()].map((pool) => pool.close()));
     },
   };

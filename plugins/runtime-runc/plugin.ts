@@ -1,4 +1,4 @@
-import { definePlugin, Runtime1 } from '@gantry/sdk';
+import { definePlugin, PluginRuntime1, Runtime1 } from '@gantry/sdk';
 import { runtimeConfig } from './config';
 import { openRuntimes } from './open-runtimes';
 
@@ -7,13 +7,13 @@ export const plugin = definePlugin({
   name: 'runtime-runc',
   version: '0.1.0',
   engine: '^0.1.0',
-  provides: { runc: Runtime1, crun: Runtime1, 'io.containerd.runc.v2': Runtime1 },
+  provides: { runc: Runtime1, crun: Runtime1, 'io.containerd.runc.v2': Runtime1, plugins: PluginRuntime1 },
   alsoProvides: Runtime1,
   config: runtimeConfig,
   async start({ config, settings, runDir, log, onStop, onReconfigure }) {
     const runtimes = await openRuntimes(settings, runDir, config['warm-shims'], log);
     onStop(runtimes);
     onReconfigure(({ changed, settings: next }) => (changed.has('runtimes') ? runtimes.reconfigure(next) : undefined));
-    return runtimes.byName;
+    return { ...runtimes.byName, plugins: runtimes.forPlugins };
   },
 });

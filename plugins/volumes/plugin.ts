@@ -1,4 +1,4 @@
-import { ApiRoutes1, definePlugin, EventBus1, SystemInfo1, VolumeDriver1, Volumes1 } from '@gantry/sdk';
+import { ApiRoutes1, DriverUsers1, definePlugin, EventBus1, SystemInfo1, VolumeDriver1, Volumes1 } from '@gantry/sdk';
 import { volumeRoutes } from './api/volume-routes';
 import { collectMountsLater } from './collect-mounts';
 import { openVolumes } from './open-volumes';
@@ -8,7 +8,7 @@ export const plugin = definePlugin({
   name: 'volumes',
   version: '0.1.0',
   engine: '^0.1.0',
-  provides: { volumes: Volumes1, routes: ApiRoutes1, info: SystemInfo1 },
+  provides: { volumes: Volumes1, routes: ApiRoutes1, info: SystemInfo1, 'volumes of drivers': DriverUsers1 },
   requires: { events: EventBus1, drivers: { all: VolumeDriver1 } },
   async start({ needs, stateDir, runDir, log, onStop }) {
     const { drivers, events } = needs;
@@ -21,6 +21,7 @@ export const plugin = definePlugin({
         subjectOf: (_path, { name }) => store.requestSubject(name),
       },
       info: volumeInfo(store, drivers),
+      'volumes of drivers': store,
     };
   },
 });

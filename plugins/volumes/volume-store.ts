@@ -186,6 +186,15 @@ export class VolumeStore implements VolumeManager {
     );
   }
 
+  /** For those who ask whether a driver is needed. */
+  usersOf(isMeant: (driver: string) => boolean): string[] {
+    const { records } = this.deps;
+    return records
+      .all()
+      .filter(({ driver }) => isMeant(driver))
+      .map(({ name }) => `volume ${name}`);
+  }
+
   private async createLocked(request: CreateRequest, signal?: AbortSignal): Promise<VolumeSummary> {
     const { drivers, records } = this.deps;
     const existing = await this.checkConflict(request, signal);
@@ -196,6 +205,8 @@ export class VolumeStore implements VolumeManager {
     }
     const driverName = request.driver === '' ? defaultDriver : request.driver;
     const driver = await lookUpDriver(drivers, driverName, signal);
+    // With the tag it may have been asked for without.
+    const knownAs = drivers.nameOf(driverName);
     // A driver that already has it keeps it; why Get failed does not matter, Create will tell (P-VOL-1).
     let volume = await askForVolume(driver, request.name, signal).catch(() => undefined);
     if (volume === undefined) {
@@ -204,7 +215,7 @@ export class VolumeStore implements VolumeManager {
     }
     const record: VolumeRecord = {
       name: request.name,
-      driver: driverName,
+      driver: knownAs,
       labels: unlessEmpty(request.labels),
       options: unlessEmpty(request.options),
     };

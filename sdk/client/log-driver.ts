@@ -14,8 +14,10 @@ import { PluginRefusal } from './read-answer';
 
 /** What a log driver behind a socket needs of the engine. */
 export interface RemoteLogDriverOptions {
-  /** Folder for the FIFOs; the plugin must see it under the same path. */
+  /** Folder for the FIFOs. */
   readonly fifoFolder: string;
+  /** The same folder as the plugin sees it; the same path when absent. */
+  readonly pluginFolder?: string;
   /** How the engine calls itself to plugins; `docker` when absent. */
   readonly daemonName?: string;
   readonly patience?: Partial<LogPatience>;
@@ -32,6 +34,7 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
   const daemonName = options.daemonName ?? 'docker';
   const patience: LogPatience = { watchMs: 1000, closeMs: 10_000, awayMs: 3000, ...options.patience };
   const open = new Map<string, RunningLog>();
+  const makeFifo = () => LogFifo.make(options.fifoFolder, options.pluginFolder);
   let readLogs: boolean | undefined;
 
   const askCapabilities = async (): Promise<boolean> => {
@@ -54,9 +57,9 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
     },
     async open(info) {
       await askCapabilities();
-      const fifo = await LogFifo.make(options.fifoFolder);
+      const fifo = await makeFifo();
       try {
-        await startLogging(client, info, daemonName, fifo.path);
+        await startLogging(client, info, daemonName, fifo.shownPath);
       } catch (error) {
         fifo.close();
         throw error;

@@ -22,6 +22,8 @@ export class LogFifo {
 
   private constructor(
     readonly path: string,
+    /** As the plugin sees it. */
+    readonly shownPath: string,
     private readFd: number,
     private readonly writeFd: number,
   ) {
@@ -32,12 +34,13 @@ export class LogFifo {
   }
 
   /** Makes one with a name of its own (P-LOG-2). The folder is made when it is missing. */
-  static async make(folder: string): Promise<LogFifo> {
+  static async make(folder: string, shownFolder = folder): Promise<LogFifo> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, randomBytes(32).toString('hex'));
+    const name = randomBytes(32).toString('hex');
+    const path = join(folder, name);
     mkfifo(path, 0o700);
     const readFd = openSync(path, O_RDONLY | O_NONBLOCK);
-    return new LogFifo(path, readFd, openSync(path, O_WRONLY | O_NONBLOCK));
+    return new LogFifo(path, join(shownFolder, name), readFd, openSync(path, O_WRONLY | O_NONBLOCK));
   }
 
   /** A returned promise resolves when there is room again. @throws system the FIFO failed */

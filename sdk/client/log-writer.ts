@@ -69,7 +69,7 @@ export class RemoteLogWriter implements LogWriter {
       clearInterval(this.timer);
       await this.client.call({
         ...logDriverMethods.stopLogging,
-        body: { File: this.fifo.path },
+        body: { File: this.fifo.shownPath },
         timeoutMs: this.patience.closeMs,
         retry: noRetry,
       });
@@ -115,7 +115,7 @@ export class RemoteLogWriter implements LogWriter {
       // Plugins may answer StartLogging before they open the FIFO.
       if (++this.unseen < 2) return;
       this.fifo.removeHalfFrame();
-      await startLogging(this.client, this.info, this.daemonName, this.fifo.path, true);
+      await startLogging(this.client, this.info, this.daemonName, this.fifo.shownPath, true);
       this.lastProblem = '';
       this.waitLonger();
     } catch (error) {

@@ -14,6 +14,8 @@ export * from './metrics-source';
 export * from './network-driver';
 export * from './networks';
 export * from './oci';
+export * from './plugin-door';
+export * from './plugin-images';
 export * from './runtime';
 export * from './secret-provider';
 export * from './snapshotter';

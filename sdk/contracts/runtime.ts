@@ -93,3 +93,6 @@ export interface Runtime {
 }
 
 export const Runtime1 = capability<Runtime>('runtime/v1', 'many');
+
+/** Runs managed plugins: as the daemon's default runtime, with ids of its own, so that no container manager sees them. */
+export const PluginRuntime1 = capability<Runtime>('plugin-runtime/v1');

@@ -37,6 +37,8 @@ export interface DriverSet<T> {
    * answer, and never throws.
    */
   discover(signal?: AbortSignal): Promise<void>;
+  /** The name a driver is known by: `acme/nfs:latest` for `acme/nfs`. The name itself when nobody is known by it. */
+  nameOf(name: string): string;
   /** All drivers known now, by name. */
   entries(): [string, T][];
 }

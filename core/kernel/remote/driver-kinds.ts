@@ -23,8 +23,12 @@ export interface DriverKind {
 export interface DriverContext {
   /** Where the FIFOs of log drivers are. */
   readonly logFifos: string;
+  /** The same folder as the plugin sees it; the same path when absent. */
+  readonly pluginLogFifos?: string;
   /** Everything the plugin named in its handshake. */
   readonly implemented: readonly string[];
+  /** Turns a path of the plugin into one of the host, where they differ (P-PROP-2). */
+  readonly hostPath?: (path: string) => string;
 }
 
 /** The protocol client, loaded only when there is a plugin to talk to. */
@@ -37,7 +41,7 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
     {
       implementsName: 'VolumeDriver',
       servedAs: 'volume',
-      connect: (client) => protocolClient().connectVolumeDriver(client),
+      connect: (client, { hostPath }) => protocolClient().connectVolumeDriver(client, { hostPath }),
     },
   ],
   [
@@ -53,7 +57,8 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
     {
       implementsName: 'LogDriver',
       servedAs: 'log',
-      connect: (client, { logFifos }) => protocolClient().connectLogDriver(client, { fifoFolder: logFifos }),
+      connect: (client, { logFifos, pluginLogFifos }) =>
+        protocolClient().connectLogDriver(client, { fifoFolder: logFifos, pluginFolder: pluginLogFifos }),
     },
   ],
   [

@@ -11,6 +11,7 @@ import { type DriverContext, type DriverKind, driverKinds, protocolClient } from
 import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
 import { listPluginFiles } from './list-plugin-files';
 import { PluginEnumeration } from './plugin-enumeration';
+import type { OfferedPlugins } from './offered-plugins';
 
 /** How long a plugin that was silent may take to say that it is back. */
 const probeTimeoutMs = 1000;
@@ -38,6 +39,8 @@ export interface RemotePluginsDeps {
   /** When calls that reach nobody are repeated; for fifteen seconds when absent. */
   readonly retry?: RetrySchedule;
   readonly supervisor?: Supervisor;
+  /** Plugins that run under our own roof; they are found before those on sockets (P-KIND-1). */
+  readonly offered?: Pick<OfferedPlugins, 'offeredAs'>;
   /** Headers of every call beside the protocol's own. */
   readonly headers?: () => Readonly<Record<string, string>>;
 }
@@ -66,6 +69,12 @@ export class RemotePlugins implements DriverDiscovery {
   configure(plugins: readonly SocketPlugin[]): void {
     this.configured = plugins;
     void this.tidy();
+  }
+
+  async offeredAs(capabilityId: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
+    if (!driverKinds.has(capabilityId) || this.configured.some((plugin) => plugin.name === name)) return undefined;
+    const { offered } = this.deps;
+    return offered && waitFor(`plugin "${name}"`, offered.offeredAs(name, signal), signal);
   }
 
   /** @throws not-found  the plugin is there, and is not of this kind */

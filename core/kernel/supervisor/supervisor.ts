@@ -4,7 +4,7 @@ import type { BreakerSettings } from './circuit-breaker';
 import { type HealthListener, SupervisedPlugin } from './supervised-plugin';
 
 /** How the daemon reaches a plugin. */
-export type PluginDoor = 'in process' | 'isolated' | 'socket';
+export type PluginDoor = 'in process' | 'isolated' | 'socket' | 'managed';
 
 /** What is known about a plugin beyond its calls. */
 export interface PluginFacts {

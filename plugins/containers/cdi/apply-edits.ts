@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type OciSpec, systemError } from '@gantry/sdk';
-import { type Device, deviceNumbers } from '../spec/devices';
+import { deviceNumbers } from '@gantry/sdk/oci';
+import type { Device } from '../spec/devices';
 import type { CdiDevices } from './cdi-devices';
 import type { ContainerEdits } from './cdi-spec';
 

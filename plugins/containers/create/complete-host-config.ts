@@ -1,7 +1,7 @@
 import { invalidParameter } from '@gantry/sdk';
+import { MASKED_PATHS, READONLY_PATHS } from '@gantry/sdk/oci';
 import type { HostConfig } from '../config/container-config';
 import type { Engine } from '../engine';
-import { MASKED_PATHS, READONLY_PATHS } from '../spec/default-mounts';
 import { splitSecurityOption } from './security-options';
 
 /** A copy with the daemon's defaults filled in, as inspect shows it. */

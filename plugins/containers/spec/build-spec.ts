@@ -1,8 +1,8 @@
 import type { OciLinux, OciMount, OciResources, OciSpec } from '@gantry/sdk';
+import { DEFAULT_DEVICE_RULES, defaultMounts } from '@gantry/sdk/oci';
 import { variableName } from '../create/merge-config';
 import type { ContainerRecord } from '../records/container-record';
-import { defaultMounts } from './default-mounts';
-import { DEFAULT_DEVICE_RULES, type Device, type DeviceRule } from './devices';
+import type { Device, DeviceRule } from './devices';
 import type { ResolvedUser } from './user';
 
 /** Where a namespace comes from: a new one, the host's, or the one behind a path. */

@@ -1,4 +1,5 @@
 import { invalidParameter } from '@gantry/sdk';
+import { DEFAULT_CAPABILITIES } from '@gantry/sdk/oci';
 
 const prefixed = (names: string): string[] => names.split(' ').map((name) => `CAP_${name}`);
 
@@ -8,12 +9,6 @@ export const ALL_CAPABILITIES = prefixed(
     'NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT ' +
     'SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP ' +
     'MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE',
-);
-
-/** What a container has when nothing is asked. */
-export const DEFAULT_CAPABILITIES = prefixed(
-  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL ' +
-    'AUDIT_WRITE',
 );
 
 /**

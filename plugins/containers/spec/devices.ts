@@ -1,27 +1,10 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { invalidParameter, type OciLinux, type OciResources, systemError } from '@gantry/sdk';
+import { stat } from 'node:fs/promises';
+import { invalidParameter, systemError } from '@gantry/sdk';
+import { deviceNumbers, devicesAt, devicesBelow, type OciDevice, type OciDeviceRule } from '@gantry/sdk/oci';
 import type { HostConfig } from '../config/container-config';
 
-export type Device = NonNullable<OciLinux['devices']>[number];
-export type DeviceRule = NonNullable<OciResources['devices']>[number];
-
-/** What a container may use of devices it makes itself; the runtime adds those it always makes (null, zero, …). */
-export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [
-  { allow: false, access: 'rwm' },
-  ...[
-    [1, 5],
-    [1, 3],
-    [1, 9],
-    [1, 8],
-    [5, 0],
-    [5, 1],
-  ].map(([major, minor]) => ({ allow: true, type: 'c', major, minor, access: 'rwm' })),
-  { allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' },
-];
-
-/** Directories of /dev that a container has its own of. */
-const OWN_DIRECTORIES = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev']);
+export type Device = OciDevice;
+export type DeviceRule = OciDeviceRule;
 
 /** @throws invalid-parameter  a `--device-cgroup-rule` that cannot be read */
 export function parseDeviceRule(rule: string): DeviceRule {
@@ -78,7 +61,7 @@ export async function privilegedDevices(
 }
 
 async function hostDevices(): Promise<Device[]> {
-  const found = await walk('/dev', '/dev');
+  const found = await devicesBelow('/dev', '/dev');
   return found.filter(({ path }) => path !== '/dev/console');
 }
 
@@ -92,52 +75,4 @@ export async function blockDevices(paths: Iterable<string>): Promise<Map<string,
     found.set(path, deviceNumbers(info.rdev));
   }
   return found;
-}
-
-async function devicesAt(host: string, inContainer: string): Promise<Device[]> {
-  let isDirectory: boolean;
-  try {
-    isDirectory = (await stat(host)).isDirectory();
-  } catch (error) {
-    throw systemError(
-      `error gathering device information while adding custom device "${host}": no such file or directory`,
-      error,
-    );
-  }
-  if (isDirectory) return walk(host, inContainer);
-  const device = await deviceAt(host, inContainer);
-  return device ? [device] : [];
-}
-
-async function walk(host: string, inContainer: string): Promise<Device[]> {
-  const entries = await readdir(host, { withFileTypes: true });
-  const nested = await Promise.all(
-    entries.map(async (entry) => {
-      const from = join(host, entry.name);
-      const to = join(inContainer, entry.name);
-      if (entry.isDirectory()) return OWN_DIRECTORIES.has(entry.name) ? [] : walk(from, to);
-      if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
-      const device = await deviceAt(from, to);
-      return device ? [device] : [];
-    }),
-  );
-  return nested.flat();
-}
-
-async function deviceAt(host: string, inContainer: string): Promise<Device | undefined> {
-  const info = await stat(host).catch(() => undefined);
-  if (info === undefined || !(info.isCharacterDevice() || info.isBlockDevice())) return undefined;
-  return {
-    type: info.isBlockDevice() ? 'b' : 'c',
-    path: inContainer,
-    ...deviceNumbers(info.rdev),
-    fileMode: info.mode & 0o7777,
-    uid: info.uid,
-    gid: info.gid,
-  };
-}
-
-/** @see makedev(3): the kernel's 32-bit form */
-export function deviceNumbers(rdev: number): { major: number; minor: number } {
-  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) };
 }

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DEFAULT_CAPABILITIES } from '@gantry/sdk/oci';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { buildSpec, type SpecInput } from '../spec/build-spec';
-import { ALL_CAPABILITIES, DEFAULT_CAPABILITIES, resolveCapabilities } from '../spec/capabilities';
+import { ALL_CAPABILITIES, resolveCapabilities } from '../spec/capabilities';
 import { parseDeviceRule } from '../spec/devices';
 import { pathInRoot } from '../spec/path-in-root';
 import { resourceLimits } from '../spec/resources';

@@ -157,7 +157,7 @@ export class Images implements ImageManager {
 
   async collectRootFilesystems(keep: ReadonlySet<string>): Promise<void> {
     for (const id of await this.stores.snapshotter.listWritable()) {
-      if (keep.has(id)) continue;
+      if (keep.has(id) || this.stores.pluginRoots.has(id)) continue;
       this.stores.log.info('removing a root file system that belongs to no container', { container: id.slice(0, 12) });
       await this.removeRootFilesystem(id);
     }

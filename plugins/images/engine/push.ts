@@ -25,7 +25,7 @@ export interface PushRequest {
   readonly credentials: Credentials;
 }
 
-interface Context extends PushRequest {
+export interface PushContext extends PushRequest {
   readonly client: RepositoryClient;
   readonly stores: Stores;
   readonly progress: ProgressWriter;
@@ -71,36 +71,13 @@ function taggedImages(reference: Reference, stores: Stores): [Reference, StoredI
   throw notFound(`tag does not exist: ${familiarString(reference)}`);
 }
 
-async function pushOne(tag: Reference, image: StoredImage, context: Context): Promise<void> {
+async function pushOne(tag: Reference, image: StoredImage, context: PushContext): Promise<void> {
   const { stores, progress, signal } = context;
   const top = image.chainIds.at(-1);
   if (top !== undefined) stores.layers.hold(top);
   try {
-    const records = image.chainIds.map((chainId) => stores.layers.get(chainId)!);
-    const slots = new Semaphore(stores.settings.maxConcurrentUploads);
-    for (const record of [...records].reverse()) progress.status(shortId(record), 'Preparing');
-    const failed = new AbortController();
-    const both = AbortSignal.any([signal, failed.signal]);
-    // Every layer listens, which is no leak.
-    setMaxListeners(0, both, failed.signal);
-    // The same layer twice in a stack is sent once.
-    const sent = new Map<string, Promise<Descriptor>>();
-    for (const record of records) {
-      if (sent.has(record.diffId)) continue;
-      const work = pushLayer(record, slots, { ...context, signal: both });
-      work.catch((error) => failed.abort(error));
-      sent.set(record.diffId, work);
-    }
-    const results = await Promise.allSettled(sent.values());
-    if (results.some((result) => result.status === 'rejected')) throw failed.signal.reason;
-    const layers = await Promise.all(records.map((record) => sent.get(record.diffId)!));
+    const layers = await pushLayers(image.chainIds, context);
     const manifest = await pushManifest(tag, image, layers, context);
-    const repository = canonicalName(tag);
-    const facts = records.map((record, index): [string, LayerFact] => {
-      const { digest, size, mediaType } = layers[index]!;
-      return [record.diffId, { digest, size, mediaType, repository }];
-    });
-    await stores.facts.add(new Map(facts), () => true);
     const digest = sha256(manifest);
     progress.send({ status: `${tag.tag}: digest: ${digest} size: ${manifest.length}` });
     progress.send({ progressDetail: {}, aux: { Tag: tag.tag, Digest: digest, Size: manifest.length } });
@@ -115,13 +92,10 @@ async function pushManifest(
   tag: Reference,
   image: StoredImage,
   layers: readonly Descriptor[],
-  { client, stores, signal }: Context,
+  { client, stores, signal }: PushContext,
 ): Promise<Buffer> {
   const config = await stores.images.config(image.id);
-  if (!(await client.hasBlob(image.id, signal))) {
-    const upload = await client.startUpload(undefined, signal);
-    if (upload !== undefined) await client.finishUpload(upload, image.id, config, signal);
-  }
+  await pushConfig(config, image.id, { client, signal });
   // A manifest that was pulled is pushed as it was, if its layers went as they were: the digest stays.
   const known = await sameManifest(image, layers, stores);
   const body =
@@ -158,7 +132,48 @@ async function sameManifest(
   return undefined;
 }
 
-async function pushLayer(record: LayerRecord, slots: Semaphore, context: Context): Promise<Descriptor> {
+/** Sends a stack of layers, which somebody holds. @returns how the registry calls them, from the base upwards */
+export async function pushLayers(chainIds: readonly string[], context: PushContext): Promise<readonly Descriptor[]> {
+  const { stores, progress, signal, reference } = context;
+  const records = chainIds.map((chainId) => stores.layers.get(chainId)!);
+  const slots = new Semaphore(stores.settings.maxConcurrentUploads);
+  for (const record of [...records].reverse()) progress.status(shortId(record), 'Preparing');
+  const failed = new AbortController();
+  const both = AbortSignal.any([signal, failed.signal]);
+  // Every layer listens, which is no leak.
+  setMaxListeners(0, both, failed.signal);
+  // The same layer twice in a stack is sent once.
+  const sent = new Map<string, Promise<Descriptor>>();
+  for (const record of records) {
+    if (sent.has(record.diffId)) continue;
+    const work = pushLayer(record, slots, { ...context, signal: both });
+    work.catch((error) => failed.abort(error));
+    sent.set(record.diffId, work);
+  }
+  const results = await Promise.allSettled(sent.values());
+  if (results.some((result) => result.status === 'rejected')) throw failed.signal.reason;
+  const layers = await Promise.all(records.map((record) => sent.get(record.diffId)!));
+  const repository = canonicalName(reference);
+  const facts = records.map((record, index): [string, LayerFact] => {
+    const { digest, size, mediaType } = layers[index]!;
+    return [record.diffId, { digest, size, mediaType, repository }];
+  });
+  await stores.facts.add(new Map(facts), () => true);
+  return layers;
+}
+
+/** Sends a config blob, unless the registry has it. */
+export async function pushConfig(
+  config: Buffer,
+  digest: string,
+  { client, signal }: Pick<PushContext, 'client' | 'signal'>,
+): Promise<void> {
+  if (await client.hasBlob(digest, signal)) return;
+  const upload = await client.startUpload(undefined, signal);
+  if (upload !== undefined) await client.finishUpload(upload, digest, config, signal);
+}
+
+async function pushLayer(record: LayerRecord, slots: Semaphore, context: PushContext): Promise<Descriptor> {
   const { client, reference, stores, progress, signal } = context;
   const id = shortId(record);
   const facts = stores.facts.of(record.diffId);
@@ -189,7 +204,7 @@ async function pushLayer(record: LayerRecord, slots: Semaphore, context: Context
   }
 }
 
-async function sendLayer(record: LayerRecord, upload: URL, context: Context): Promise<Descriptor> {
+async function sendLayer(record: LayerRecord, upload: URL, context: PushContext): Promise<Descriptor> {
   const { client, stores, progress, signal } = context;
   const id = shortId(record);
   const gzipped = { hash: createHash('sha256'), size: 0 };
@@ -229,7 +244,8 @@ function refusedMount(error: unknown): null {
   throw error;
 }
 
-function pushError(error: unknown): unknown {
+/** A refusal of the registry with the status dockerd gives it. */
+export function pushError(error: unknown): unknown {
   if (!(error instanceof EngineError)) return error;
   if (error instanceof RegistryError && (error.code === 'DENIED' || error.status === 403))
     return forbidden(errorMessage(error), error);

@@ -14,6 +14,7 @@ import { DistributionFacts } from '../store/distribution-facts';
 import { ImageLeases } from '../store/image-leases';
 import { ImageStore } from '../store/image-store';
 import { LayerStore } from '../store/layer-store';
+import { PluginRoots } from '../store/plugin-roots';
 import { ReferenceStore } from '../store/reference-store';
 import { Scratch } from '../store/scratch';
 import { LayerWorkers } from '../unpack/layer-workers';
@@ -27,6 +28,7 @@ export interface Stores {
   readonly snapshotter: Snapshotter;
   /** The snapshotter's name, as users write it. */
   readonly storageDriver: string;
+  readonly pluginRoots: PluginRoots;
   readonly workers: LayerWorkers;
   readonly scratch: Scratch;
   readonly facts: DistributionFacts;
@@ -89,6 +91,7 @@ export async function openStores(
     references,
     snapshotter,
     storageDriver,
+    pluginRoots: await PluginRoots.open(join(stateDir, 'plugin-roots')),
     workers,
     scratch,
     facts,

@@ -7,6 +7,7 @@ export const mediaTypes = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  pluginConfig: 'application/vnd.docker.plugin.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
   ociIndex: 'application/vnd.oci.image.index.v1+json',
@@ -32,10 +33,21 @@ export type Manifest =
   | { readonly kind: 'image'; readonly config: Descriptor; readonly layers: readonly Descriptor[] }
   | { readonly kind: 'index'; readonly manifests: readonly Descriptor[] };
 
-const configTypes = new Set([mediaTypes.dockerConfig, 'application/vnd.oci.image.config.v1+json']);
+const imageConfigs: ReadonlySet<string> = new Set([
+  mediaTypes.dockerConfig,
+  'application/vnd.oci.image.config.v1+json',
+]);
 
 /** @throws invalid-parameter malformed; not-implemented  schema 1, or not a container image */
 export function parseManifest(body: Buffer, contentType: string, shown: string): Manifest {
+  const manifest = parseAnyManifest(body, contentType, shown);
+  if (manifest.kind === 'image' && !imageConfigs.has(manifest.config.mediaType))
+    throw notImplemented(`${shown} is not a container image: its config is of type ${manifest.config.mediaType}`);
+  return manifest;
+}
+
+/** Whatever the config is. @throws invalid-parameter malformed; not-implemented  schema 1 */
+export function parseAnyManifest(body: Buffer, contentType: string, shown: string): Manifest {
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
@@ -56,8 +68,6 @@ export function parseManifest(body: Buffer, contentType: string, shown: string):
   if (!isObject(value.config) || !Array.isArray(value.layers))
     throw invalidParameter(`unsupported manifest media type ${mediaType} of ${shown}`);
   const config = descriptor(value.config, shown);
-  if (!configTypes.has(config.mediaType))
-    throw notImplemented(`${shown} is not a container image: its config is of type ${config.mediaType}`);
   return { kind: 'image', config, layers: value.layers.map((item) => descriptor(item, shown)) };
 }
 

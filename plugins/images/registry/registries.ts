@@ -16,6 +16,8 @@ export interface Access {
   readonly path: string;
   readonly credentials: Credentials;
   readonly actions: 'pull' | 'pull,push';
+  /** Registries may treat plugins otherwise than images (P-REG-2). */
+  readonly resourceClass?: 'plugin';
 }
 
 /** Ways to all registries, with their connections. */
@@ -50,7 +52,7 @@ export class Registries {
       try {
         const http = await this.client(endpoint);
         const authorizer = new Authorizer(http, access.credentials);
-        const client = new RepositoryClient(endpoint.base, access.path, http, authorizer, access.actions);
+        const client = new RepositoryClient(endpoint.base, access.path, http, authorizer, scopeOf(access));
         const result = await probe(client);
         this.preferred.set(access.domain, endpoint.base.href);
         return { client, result };
@@ -92,6 +94,10 @@ export class Registries {
     return new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key }, this.settings.proxies);
   }
 }
+
+/** What is asked for; empty for the registry as a whole. @see Distribution specification, token scope */
+const scopeOf = ({ path, actions, resourceClass }: Access): string =>
+  path === '' ? '' : `repository${resourceClass === undefined ? '' : `(${resourceClass})`}:${path}:${actions}`;
 
 export const accessTo = (
   { domain, path }: Reference,

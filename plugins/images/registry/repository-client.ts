@@ -33,7 +33,8 @@ export class RepositoryClient {
     readonly path: string,
     private readonly http: HttpClient,
     private readonly authorizer: Authorizer,
-    private readonly actions: 'pull' | 'pull,push',
+    /** Such as `repository:library/busybox:pull`. */
+    private readonly scope: string,
   ) {}
 
   /** The digest a tag has now; undefined when the registry does not tell by HEAD. @throws RegistryError */
@@ -192,7 +193,7 @@ export class RepositoryClient {
   }
 
   private async call(call: Call): Promise<IncomingMessage> {
-    const scope = this.path === '' ? '' : `repository:${this.path}:${this.actions}`;
+    const { scope } = this;
     for (let attempt = 0; ; attempt++) {
       const authorization = this.authorizer.current(scope);
       const response = await this.http.request({

@@ -34,6 +34,7 @@ function managerWith(driver: LogDriver) {
   const drivers: DriverSet<LogDriver> = {
     names: () => ['recorder'],
     get: (name) => (name === 'recorder' ? driver : undefined),
+    nameOf: (name) => name,
     resolve: (name) => Promise.reject(notFound(`no ${name}`)),
     discover: async () => {},
     entries: () => [['recorder', driver]],

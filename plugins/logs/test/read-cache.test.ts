@@ -28,6 +28,7 @@ function managerWith(remote: LogDriver) {
   const drivers: DriverSet<LogDriver> = {
     names: () => Object.keys(all),
     get: (name) => all[name],
+    nameOf: (name) => name,
     resolve: async (name) => all[name]!,
     discover: async () => {},
     entries: () => Object.entries(all),

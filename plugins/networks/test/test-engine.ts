@@ -252,6 +252,7 @@ function driverSet<T>(drivers: Record<string, T>): DriverSet<T> {
   return {
     names: () => Object.keys(drivers).sort(),
     get: (name) => drivers[name],
+    nameOf: (name) => name,
     entries: () => Object.entries(drivers),
     discover: async () => {},
     resolve: async (name) => {

@@ -30,7 +30,7 @@ export async function makeTestBed(): Promise<TestBed> {
     runDir,
     rootfs,
     open: ({ warmShims = 0, runtimes = {} } = {}) =>
-      openRuntimes({ runtimes, cgroupDriver: 'cgroupfs' }, runDir, warmShims, quiet),
+      openRuntimes({ runtimes, cgroupDriver: 'cgroupfs', defaultRuntime: 'runc' }, runDir, warmShims, quiet),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }

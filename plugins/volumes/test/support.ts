@@ -18,6 +18,7 @@ export function driverSet(drivers: Record<string, VolumeDriver>): DriverSet<Volu
   return {
     names: () => Object.keys(drivers).sort(),
     get: (name) => drivers[name],
+    nameOf: (name) => name,
     async resolve(name) {
       const driver = drivers[name];
       if (driver === undefined) throw notFound(`plugin "${name}" not found`);

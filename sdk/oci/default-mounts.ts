@@ -1,4 +1,4 @@
-import type { OciMount } from '@gantry/sdk';
+import type { OciMount } from '../contracts/oci';
 
 /** File systems every container has, in mount order. */
 export function defaultMounts(): OciMount[] {

@@ -1,0 +1,3 @@
+export * from './default-capabilities';
+export * from './default-mounts';
+export * from './devices';
