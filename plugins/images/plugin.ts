@@ -1,7 +1,7 @@
 import { ApiRoutes1, definePlugin, EventBus1, Images1, PluginImages1, Snapshotter1, SystemInfo1 } from '@gantry/sdk';
 import { Images } from './engine/image-manager';
-import { openSnapshotter, storageRoot } from './engine/storage-driver';
 import { StoredPluginImages } from './engine/plugin-images';
+import { openSnapshotter, storageRoot } from './engine/storage-driver';
 import { openStores } from './engine/stores';
 import { imageSystemInfo } from './info';
 import { overlayDriver } from './overlay/overlay-driver';

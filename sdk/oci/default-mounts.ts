@@ -43,4 +43,5 @@ export const MASKED_PATHS = [
   '/sys/firmware',
 ];
 
+/** Kernel files that may be read and not written. */
 export const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

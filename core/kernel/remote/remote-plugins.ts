@@ -10,8 +10,8 @@ import { AwaitedPlugin } from './awaited-plugin';
 import { type DriverContext, type DriverKind, driverKinds, protocolClient } from './driver-kinds';
 import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
 import { listPluginFiles } from './list-plugin-files';
-import { PluginEnumeration } from './plugin-enumeration';
 import type { OfferedPlugins } from './offered-plugins';
+import { PluginEnumeration } from './plugin-enumeration';
 
 /** How long a plugin that was silent may take to say that it is back. */
 const probeTimeoutMs = 1000;

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import {
+  notFound,
   type PluginFetch,
   type PluginImages,
   type PluginLayers,
   type PluginName,
-  notFound,
   type ProgressMessage,
   type RootFilesystem,
   systemError,
