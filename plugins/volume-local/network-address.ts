@@ -24,8 +24,8 @@ async function resolve(host: string): Promise<string> {
   try {
     return (await lookup(host)).address;
   } catch (error) {
-    throw new EngineError('system', `error resolving passed in network volume address: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOTFOUND' ? `lookup ${host}: no such host` : errorMessage(error);
+    throw new EngineError('system', `error resolving passed in network volume address: ${why}`, { cause: error });
   }
 }

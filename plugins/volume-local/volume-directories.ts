@@ -31,7 +31,9 @@ export async function scanVolumes(
     if (/^\.(new|removed)-/.test(name)) leftovers.push(join(root, name));
     if (!namePattern.test(name)) continue;
     try {
-      if ((await stat(join(root, name, dataName)).catch(() => undefined))?.isDirectory() !== true) continue;
+      // Listed, not looked at: behind a mount on it may be a server that does not answer.
+      const inside = await readdir(join(root, name), { withFileTypes: true });
+      if (!inside.some((each) => each.name === dataName && each.isDirectory())) continue;
       const text = await readFile(join(root, name, optionsName), 'utf8').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return undefined;
         throw error;

@@ -1,7 +1,7 @@
-import { getSystemErrorMap } from 'node:util';
-import { EngineError, errorKind, errorMessage, withDeadline } from '@gantry/sdk';
+import { EngineError, errorKind, withDeadline } from '@gantry/sdk';
 import { mount, mountFlags, unmount } from '@gantry/sdk/linux/mount';
 import { runProgram } from '@gantry/sdk/process';
+import { mountFailure } from './mount-failure';
 import { parseMountOptions, propagationFlags } from './mount-options';
 import { resolveAddresses } from './network-address';
 import type { MountSpec } from './volume-options';
@@ -26,9 +26,8 @@ export async function mountVolume(spec: MountSpec, target: string, signal?: Abor
         signal,
       );
   } catch (error) {
-    throw new EngineError(errorKind(error), hidePassword(describe(resolved, target, flags, data, error)), {
-      cause: error,
-    });
+    // Without the cause: it shows the command line, and the password in it.
+    throw new EngineError(errorKind(error), describe(resolved, target, flags, data, error));
   }
 }
 
@@ -65,15 +64,10 @@ function mountArguments(spec: MountSpec, target: string): string[] {
 
 function describe(spec: MountSpec, target: string, flags: number, data: string, error: unknown): string {
   const shownFlags = flags === 0 ? '' : `, flags: 0x${flags.toString(16)}`;
-  const shownData = data === '' ? '' : `, data: ${data}`;
-  return `failed to mount local volume: mount ${spec.device}:${target}${shownFlags}${shownData}: ${reason(error)}`;
+  const shownData = data === '' ? '' : `, data: ${hidePassword(data)}`;
+  return `failed to mount local volume: mount ${spec.device}:${target}${shownFlags}${shownData}: ${mountFailure(error)}`;
 }
 
-function reason(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).errno;
-  return (code === undefined ? undefined : getSystemErrorMap().get(-code)?.[1]) ?? errorMessage(error);
-}
-
-function hidePassword(text: string): string {
-  return text.replaceAll(/password=[^,\s]*/g, 'password=********');
+function hidePassword(data: string): string {
+  return data.replaceAll(/(^|,)password=[^,]*/g, '$1password=********');
 }

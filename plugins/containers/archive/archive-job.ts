@@ -1,11 +1,20 @@
 import type { PathStat } from './path-stat';
 
+/** A volume, a mounted image or a path of the host, at its place in the container. */
+export interface ArchiveBind {
+  readonly source: string;
+  /** A part of it; empty = all. Links in there do not lead out of the source. */
+  readonly subpath: string;
+  readonly destination: string;
+  readonly readWrite: boolean;
+}
+
 /** What the archive process is asked to do. */
 export interface ArchiveJob {
   /** Becomes the root of the process before it looks at any path. */
   readonly root: string;
   /** Mounted below the root in a namespace of the process's own; for containers that do not run. */
-  readonly binds: readonly { readonly source: string; readonly destination: string; readonly readWrite: boolean }[];
+  readonly binds: readonly ArchiveBind[];
   /** `export` packs what is in the root. */
   readonly action: 'stat' | 'pack' | 'unpack' | 'export';
   /** Absolute; a slash or `/.` at the end means the directory itself. */

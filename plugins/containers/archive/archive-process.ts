@@ -2,11 +2,12 @@
  * The process behind `docker cp`: it enters the container's file system for good, so that no link in there can lead
  * it out, and packs or unpacks between that and its standard streams.
  */
-import { readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { errorKind, errorMessage } from '@gantry/sdk';
 import { chroot, unshareMounts } from '@gantry/sdk/linux/chroot';
 import { mount, mountFlags } from '@gantry/sdk/linux/mount';
+import { openInside } from '@gantry/sdk/linux/open-inside';
 import { type ArchiveJob, type ArchiveReport, REPORT_FD } from './archive-job';
 import { fromText } from './byte-path';
 import { statPath } from './path-stat';
@@ -51,9 +52,17 @@ function enter({ root, binds }: ArchiveJob): void {
   if (binds.length > 0) {
     unshareMounts();
     mount('none', '/', null, mountFlags.private | mountFlags.recursive);
-    for (const { source, destination, readWrite } of binds) {
+    for (const { source, subpath, destination, readWrite } of binds) {
       const target = join(root, destination);
-      mount(source, target, null, mountFlags.bind | mountFlags.recursive);
+      // Opened in here: only what is of this process's own mounts can be mounted again.
+      const part = subpath === '' ? undefined : openInside(source, subpath);
+      mount(
+        part === undefined ? source : `/proc/self/fd/${part}`,
+        target,
+        null,
+        mountFlags.bind | mountFlags.recursive,
+      );
+      if (part !== undefined) closeSync(part);
       if (!readWrite) mount('none', target, null, mountFlags.bind | mountFlags.remount | mountFlags.readonly);
     }
   }

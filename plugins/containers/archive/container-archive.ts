@@ -1,26 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  CleanupStack,
-  conflict,
-  type EngineError,
-  forbidden,
-  invalidParameter,
-  notFound,
-  systemError,
-} from '@gantry/sdk';
+import { type EngineError, forbidden, invalidParameter, notFound, systemError } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
-import { tellVolumeMounted, tellVolumeUnmounted } from '../run/container-volumes';
 import { resolveContainerUser } from '../run/prepare-spec';
-import { isAlive } from '../run/state';
-import { pathInRoot } from '../spec/path-in-root';
 import { type ArchiveJob, type ArchiveReport, REPORT_FD } from './archive-job';
+import { openView } from './container-view';
 import type { PathStat } from './path-stat';
 
 /** An archive that is being made: what it is of, and the way to get it. */
@@ -150,73 +138,6 @@ async function openArchive(
       }
     },
   };
-}
-
-/** The file system as the container sees it: that of its first process, or its layers with the volumes in place. */
-async function openView(
-  container: Container,
-  layersOnly: boolean,
-  engine: Engine,
-): Promise<Pick<ArchiveJob, 'root' | 'binds'> & { close(): Promise<void> }> {
-  if (container.state.status === 'removing' || container.state.status === 'dead')
-    throw conflict(`container ${container.id} is being removed`);
-  if (isAlive(container.state) && !layersOnly)
-    return { root: `/proc/${container.state.pid}/root`, binds: [], close: () => Promise.resolve() };
-  return engine.locks.run(container.id, async () => {
-    const undo = new CleanupStack();
-    try {
-      const rootFilesystem = await engine.images.openRootFilesystem(container.id);
-      container.openViews++;
-      undo.push(async () => {
-        container.openViews--;
-        if (container.openViews === 0 && !isAlive(container.state)) await rootFilesystem.unmount();
-      });
-      const root = await rootFilesystem.mount();
-      const binds: { source: string; destination: string; readWrite: boolean }[] = [];
-      for (const point of container.record.mounts) {
-        const { type, name, source, subpath, destination, readWrite } = point;
-        if (type === 'tmpfs' || layersOnly) continue;
-        let from = source;
-        if (type === 'volume') {
-          // The container's own use of the volume begins and ends with its runs: this one has another name.
-          const useId = randomBytes(32).toString('hex');
-          const base = await engine.volumes.mount(name, useId);
-          tellVolumeMounted(container, point, engine);
-          undo.push(async () => {
-            await engine.volumes.unmount(name, useId);
-            tellVolumeUnmounted(container, point, engine);
-          });
-          from = subpath === '' ? base : await pathInRoot(base, subpath);
-        }
-        const info = await stat(from).catch(() => undefined);
-        if (info === undefined) continue;
-        const target = await pathInRoot(root, destination);
-        await makeMountPoint(target, info.isDirectory());
-        binds.push({ source: from, destination: target.slice(root.length), readWrite });
-      }
-      return {
-        root,
-        binds,
-        // Not in the middle of a start, which needs the file system where it is.
-        close: () =>
-          engine.locks.run(container.id, async () => {
-            for (const failure of await undo.runAll())
-              engine.log.warn('closing the view of a container failed', { id: container.id, error: String(failure) });
-          }),
-      };
-    } catch (error) {
-      await undo.runAll();
-      throw error;
-    }
-  });
-}
-
-async function makeMountPoint(target: string, isDirectory: boolean): Promise<void> {
-  if (isDirectory) await mkdir(target, { recursive: true, mode: 0o755 });
-  else {
-    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-    await writeFile(target, '', { flag: 'a' });
-  }
 }
 
 interface RunningJob {

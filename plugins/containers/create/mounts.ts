@@ -72,7 +72,7 @@ export function parseBind(spec: string, volumeDriver: string): PlannedMount {
       ...common,
       type: 'bind',
       source: cleanPath(source),
-      propagation: propagation || 'rprivate',
+      propagation,
       createSource: true,
     };
   if (propagation !== '')
@@ -110,7 +110,7 @@ export async function parseMount(request: MountRequest): Promise<PlannedMount> {
         ...common,
         type: 'bind',
         source: cleanPath(source),
-        propagation: propagation || 'rprivate',
+        propagation,
         recursive: !options.NonRecursive,
         recursiveReadOnly: recursiveReadOnly(request, fail),
         createSource,

@@ -1,6 +1,7 @@
 import { invalidParameter } from '@gantry/sdk';
 import type { ContainerConfig, HostConfig } from '../config/container-config';
 import type { Engine } from '../engine';
+import { withPropagation } from './daemon-root';
 import {
   anonymousVolume,
   newMountId,
@@ -21,7 +22,7 @@ import {
 export async function planMounts(
   config: ContainerConfig,
   host: HostConfig,
-  engine: Pick<Engine, 'index'>,
+  engine: Pick<Engine, 'index' | 'settings'>,
   readOnlyRecursive = true,
 ): Promise<PlannedMount[]> {
   const byDestination = new Map<string, PlannedMount>();
@@ -40,7 +41,8 @@ export async function planMounts(
         });
   }
   const own = new Set<string>();
-  const add = (mount: PlannedMount) => {
+  const add = (planned: PlannedMount) => {
+    const mount = withPropagation(planned, engine.settings.dataRoot);
     if (own.has(mount.destination)) throw invalidParameter(`Duplicate mount point: ${mount.destination}`);
     own.add(mount.destination);
     byDestination.set(mount.destination, mount);

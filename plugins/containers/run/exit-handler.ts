@@ -9,6 +9,7 @@ import { restartDelayMs } from './restart-policy';
 import { unmountSharedMemory } from './shared-memory';
 import { startLocked } from './start-container';
 import { nextState } from './state';
+import { unmountSubpaths } from './subpath-mounts';
 
 /** Follows a task to its end and does what must be done then. Never rejects. */
 export function watchExit(container: Container, task: Task, engine: Engine): void {
@@ -90,6 +91,7 @@ export async function releaseRun(container: Container, task: Task | undefined, e
   const results = await Promise.allSettled([
     task?.delete(),
     engine.networks.closeSandbox(container.id),
+    unmountSubpaths(container.record, container.directory),
     (async () => {
       unmountSharedMemory(container.record, container.directory);
       // Who copies from it at this moment unmounts it afterwards.

@@ -1,20 +1,28 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { invalidParameter, type OciMount, type SandboxState, systemError } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
-import { pathInRoot } from '../spec/path-in-root';
 import { kernelAtLeast } from '../spec/seccomp';
+import { assertPropagation } from './source-propagation';
+import { mountSubpath } from './subpath-mounts';
 
 /** What a user asked to be mounted, and the files of the sandbox; sources that may be made are made. */
 export async function userMounts(
   record: ContainerRecord,
+  directory: string,
   volumePaths: ReadonlyMap<string, string>,
   files: SandboxState | undefined,
   engine: Engine,
 ): Promise<OciMount[]> {
   const recursive = await canBeReadOnlyBelow(record, engine);
-  const mounts = await Promise.all(record.mounts.map((point) => userMount(point, volumePaths, recursive)));
+  const sourceOf = (point: MountPoint) => hostSource(point, directory, volumePaths);
+  const settled = await Promise.allSettled(record.mounts.map((point) => userMount(point, sourceOf, recursive)));
+  const mounts = settled.map((each) => {
+    if (each.status === 'rejected') throw each.reason;
+    return each.value;
+  });
+  await assertPropagation(record.mounts, engine.settings.dataRoot);
   const taken = new Set(mounts.map(({ destination }) => destination));
   const sandboxFiles: [string, string | undefined][] = [
     ['/etc/resolv.conf', files?.resolvConfPath],
@@ -34,7 +42,7 @@ export async function userMounts(
 
 async function userMount(
   point: MountPoint,
-  volumePaths: ReadonlyMap<string, string>,
+  sourceOf: (point: MountPoint) => Promise<string>,
   recursiveReadOnly: boolean,
 ): Promise<OciMount> {
   const { destination } = point;
@@ -43,12 +51,8 @@ async function userMount(
     case 'tmpfs':
       return { destination, type: 'tmpfs', source: 'tmpfs', options: tmpfsOptions(point.options ?? []) };
     case 'volume':
-    case 'image': {
-      const base = volumePaths.get(point.mountId);
-      if (base === undefined) throw systemError(`${point.type} ${point.name || point.source} is not mounted`);
-      const source = point.subpath === '' ? base : await subpathOf(base, point);
-      return { destination, type: 'bind', source, options: ['rbind', ...access] };
-    }
+    case 'image':
+      return { destination, type: 'bind', source: await sourceOf(point), options: ['rbind', ...access] };
     case 'bind':
       await ensureBindSource(point);
       return {
@@ -82,12 +86,15 @@ async function canBeReadOnlyBelow(record: ContainerRecord, engine: Engine): Prom
   return needed !== undefined && kernelAtLeast(version, needed);
 }
 
-async function subpathOf(base: string, point: MountPoint): Promise<string> {
-  const path = await pathInRoot(base, point.subpath);
-  await stat(path).catch((error: unknown) => {
-    throw systemError(`cannot access path ${path}: lstat ${path}: no such file or directory`, error);
-  });
-  return path;
+/** Where a mounted volume or image, or the part of it that is asked for, is on the host. */
+async function hostSource(
+  point: MountPoint,
+  directory: string,
+  volumePaths: ReadonlyMap<string, string>,
+): Promise<string> {
+  const base = volumePaths.get(point.mountId);
+  if (base === undefined) throw systemError(`${point.type} ${point.name || point.source} is not mounted`);
+  return point.subpath === '' ? base : mountSubpath(base, point, directory);
 }
 
 async function ensureBindSource(point: MountPoint): Promise<void> {
@@ -102,7 +109,9 @@ async function ensureBindSource(point: MountPoint): Promise<void> {
     try {
       await mkdir(point.source, { recursive: true, mode: 0o755 });
     } catch (cause) {
-      throw systemError(`error while creating mount source path '${point.source}': ${(cause as Error).message}`, cause);
+      const { code, path = point.source, message } = cause as NodeJS.ErrnoException;
+      const why = code === 'ENOTDIR' ? `mkdir ${path}: not a directory` : message;
+      throw systemError(`error while creating mount source path '${point.source}': ${why}`, cause);
     }
   }
 }
@@ -114,11 +123,4 @@ function tmpfsOptions(asked: readonly string[]): string[] {
     ...['noexec', 'nosuid', 'nodev'].filter((option) => !lifted.includes(option) && !asked.includes(option)),
     ...asked,
   ];
-}
-
-/** What the container's root must be for the propagation of its mounts; empty = the default. */
-export function propagationOf(mounts: readonly MountPoint[]): string {
-  const used = mounts.map(({ propagation }) => propagation);
-  if (used.some((mode) => mode === 'shared' || mode === 'rshared')) return 'shared';
-  return used.some((mode) => mode === 'slave' || mode === 'rslave') ? 'rslave' : '';
 }

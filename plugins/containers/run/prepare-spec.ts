@@ -28,7 +28,8 @@ import {
   utsNamespace,
 } from './join-namespaces';
 import { linkEnvironment } from './link-environment';
-import { propagationOf, userMounts } from './mount-list';
+import { userMounts } from './mount-list';
+import { propagationOf } from './source-propagation';
 
 /** What the earlier steps of a start made. */
 export interface SpecSources {
@@ -50,11 +51,12 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     { add: hostConfig.CapAdd ?? [], drop: hostConfig.CapDrop ?? [], privileged: hostConfig.Privileged },
     engine.host.knownCapabilities,
   );
-  const [user, devices, throttled, mounts, seccomp, rootfsPropagation] = await Promise.all([
+  // By itself: it mounts, and when it is over nothing more is mounted.
+  const mounts = await userMounts(record, sources.directory, sources.volumePaths, files, engine);
+  const [user, devices, throttled, seccomp, rootfsPropagation] = await Promise.all([
     resolveContainerUser(record, rootPath, config.User),
     hostConfig.Privileged ? privilegedDevices(hostConfig.Devices) : requestedDevices(hostConfig.Devices),
     blockDevices(throttledPaths(record)),
-    userMounts(record, sources.volumePaths, files, engine),
     seccompOf(record, capabilities, engine),
     Promise.resolve(propagationOf(record.mounts)),
     makeWorkingDirectory(rootPath, config.WorkingDir),

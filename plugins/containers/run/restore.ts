@@ -9,6 +9,7 @@ import { removeContainer, removeLocked } from './remove-container';
 import { startsWithDaemon } from './restart-policy';
 import { startContainer } from './start-container';
 import { isAlive } from './state';
+import { unmountSubpaths } from './subpath-mounts';
 
 /** What a daemon before this one left running. */
 interface Survivor {
@@ -124,6 +125,7 @@ async function reconnect(container: Container, engine: Engine): Promise<Task | u
 
 async function adopt({ container, task, status }: Survivor, engine: Engine): Promise<void> {
   const { record } = container;
+  await unmountSubpaths(record, container.directory);
   container.task = task;
   record.started = true;
   // The record may be older than what really happened: the runtime knows better.

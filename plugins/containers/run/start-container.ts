@@ -21,6 +21,7 @@ import { sandboxRequest } from './sandbox-request';
 import { mountSharedMemory } from './shared-memory';
 import { startFailure, taskError } from './start-error';
 import { isAlive } from './state';
+import { unmountSubpaths } from './subpath-mounts';
 
 /**
  * Starts a created or exited container.
@@ -82,6 +83,7 @@ async function runPlan(container: Container, engine: Engine, undo: CleanupStack,
     mountVolumes(container, engine, undo, signal),
     mountSharedMemory(record, directory).then((unmount) => undo.push(unmount)),
   ] as const);
+  undo.push(() => unmountSubpaths(record, directory));
   const prepared = await prepareSpec({ record, directory, rootPath, sandbox, volumePaths }, engine);
   const { spec, patches } = await askSpecHooks(prepared, record, engine, signal);
   const atCreation = (record.hookPatches ?? []).filter(({ phase }) => phase === 'create');
@@ -95,6 +97,8 @@ async function runPlan(container: Container, engine: Engine, undo: CleanupStack,
       throw taskError(error);
     });
   undo.push(() => task.delete());
+  // The runtime has mounts of its own by now.
+  await unmountSubpaths(record, directory);
   const pump = await engine.logs.startPump(record.log.type, logInfo(container), task.streams);
   undo.push(() => pump.close());
   container.pump = pump;

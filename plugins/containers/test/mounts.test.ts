@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { withPropagation } from '../create/daemon-root';
 import { parseBind, parseMount, parseVolumesFrom } from '../create/mounts';
 import { parseExposedPorts, parsePort, parsePortBindings } from '../create/ports';
 import { hostConfig } from './documents';
@@ -87,5 +88,23 @@ test('published ports may be ranges, and may have an address', () => {
   ]);
   expect(() => parsePortBindings({ '80/tcp': [{ HostIp: '', HostPort: '99999' }] })).toThrow(
     'invalid port specification: "99999"',
+  );
+});
+
+test.each([
+  ['/data', '', 'rslave'],
+  ['/data/volumes', '', 'rslave'],
+  ['/', '', 'rslave'],
+  ['/data', 'rshared', 'rshared'],
+  ['/database', '', 'rprivate'],
+  ['/srv', 'shared', 'shared'],
+])('the bind of %s with propagation "%s" beside the data root /data gets %s', (source, asked, given) => {
+  const bind = parseBind(`${source}:/x${asked && `:${asked}`}`, '');
+  expect(withPropagation(bind, '/data').propagation).toBe(given);
+});
+
+test('a bind that would hold on to mounts of the daemon is refused', () => {
+  expect(() => withPropagation(parseBind('/:/x:private', ''), '/data')).toThrow(
+    'must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: "/data", bind mount source: "/", propagation: "private"',
   );
 });
