@@ -15,9 +15,13 @@ import {
   systemError,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
-import { ContainerPump } from './pump/container-pump';
+import { ContainerPump, type PumpSource } from './pump/container-pump';
+import { storedMessages } from './pump/left-output';
+import { isRetained } from './pump/retained-reading';
 import { RingWriter } from './pump/ring-writer';
 import { CACHE_DRIVER, CachingWriter, cacheInfo, hasCopy } from './read-cache';
+
+type ContainerStreams = Parameters<LogManager['startPump']>[2];
 
 /** The driver that keeps nothing; it needs no plugin. */
 const NONE = 'none';
@@ -54,8 +58,10 @@ export function makeLogManager(
 
     async startPump(type, info, streams) {
       const pumpLog = log.child({ container: info.containerId, driver: type });
-      if (type === NONE) return new ContainerPump(streams, undefined, pumpLog);
+      if (type === NONE) return new ContainerPump(sourcesOf(streams), undefined, pumpLog);
       const { containerId } = info;
+      // Looked at before the driver writes again.
+      const sources = await Promise.all(sourcesOf(streams).map((each) => withStored(each, type, info)));
       const { ringBytes } = deliveryOptions(info.options);
       const driver = await resolve(drivers, type);
       const writer = await openWriter(driver, forDriver(info));
@@ -63,7 +69,7 @@ export function makeLogManager(
       // A driver that cannot be asked now gets a copy as well.
       const canRead = await canReadBack(driver).catch(() => false);
       const copy = canRead ? undefined : await openCopy(info);
-      const pump = new ContainerPump(streams, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
+      const pump = new ContainerPump(sources, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
       written.set(pump, { type: drivers.nameOf(type), containerId });
       void pump.done.then(() => written.delete(pump));
       return pump;
@@ -86,6 +92,24 @@ export function makeLogManager(
       await (await resolve(drivers, type)).remove?.(forDriver(info));
     },
   };
+
+  async function withStored(each: PumpSource, type: string, info: LogInfo): Promise<PumpSource> {
+    const left = isRetained(each.stream) ? each.stream.left : undefined;
+    if (left === undefined) return each;
+    try {
+      const from = await readable(type, info);
+      if (from === undefined) return each;
+      const never = new AbortController().signal;
+      const read = (options: LogReadOptions) => from.driver.read!(from.info, options, never);
+      return { ...each, stored: await storedMessages(each.source, left, read) };
+    } catch (error) {
+      log.warn('what an earlier daemon stored cannot be told, it may be stored again', {
+        container: info.containerId,
+        error: errorMessage(error),
+      });
+      return each;
+    }
+  }
 
   async function openCopy(info: LogInfo): Promise<LogWriter | undefined> {
     const copy = cacheInfo(info);
@@ -111,6 +135,12 @@ export function makeLogManager(
   }
 
   return manager;
+}
+
+function sourcesOf({ stdout, stderr }: ContainerStreams): PumpSource[] {
+  const sources: PumpSource[] = [{ source: 'stdout', stream: stdout }];
+  if (stderr !== undefined) sources.push({ source: 'stderr', stream: stderr });
+  return sources;
 }
 
 /** @throws in dockerd's words, for what keeps a container from starting */

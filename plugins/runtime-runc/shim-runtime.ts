@@ -23,7 +23,7 @@ import { bundleFile, connectShim, killShim, NAMESPACE, removeShimDirectory, reop
 import type { ShimPool } from './shim/shim-pool';
 import { specJson, taskStatus } from './shim/task-service';
 import { ContainerTask, type TaskEnvironment } from './task/container-task';
-import { outputStream } from './task/output-stream';
+import { retainedOutput } from './task/output-stream';
 import { ProcessHandle } from './task/process-handle';
 import type { Slots } from './task/slots';
 import { openStdin } from './task/stdin-fifo';
@@ -64,9 +64,11 @@ export class ShimRuntime implements Runtime {
       const service = await connectShim(bundle);
       undo.push(() => service.client.close());
       const state = await service.state(id);
-      const stdout = outputStream(await reopenForReading(join(bundle, bundleFile.stdout)));
+      const output = async (name: string) =>
+        retainedOutput(await reopenForReading(join(bundle, name)), join(bundle, name));
+      const stdout = await output(bundleFile.stdout);
       undo.push(() => void stdout.destroy());
-      const stderr = io.terminal ? undefined : outputStream(await reopenForReading(join(bundle, bundleFile.stderr)));
+      const stderr = io.terminal ? undefined : await output(bundleFile.stderr);
       undo.push(() => void stderr?.destroy());
       const stdin = io.openStdin
         ? await openStdin(join(bundle, bundleFile.stdin), () => service.closeStdin(id, ''), false)
@@ -143,9 +145,9 @@ export class ShimRuntime implements Runtime {
       const { service, outputFds } = shim;
       undo.push(() => service.client.close());
       undo.push(() => killShim(shim.pid));
-      const stdout = outputStream(outputFds.stdout);
+      const stdout = retainedOutput(outputFds.stdout, join(bundle, bundleFile.stdout));
       undo.push(() => void stdout.destroy());
-      const stderr = request.terminal ? undefined : outputStream(outputFds.stderr);
+      const stderr = request.terminal ? undefined : retainedOutput(outputFds.stderr, join(bundle, bundleFile.stderr));
       undo.push(() => void stderr?.destroy());
       if (request.terminal) await close(outputFds.stderr);
       const stdinPath = join(bundle, bundleFile.stdin);

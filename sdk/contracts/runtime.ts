@@ -11,10 +11,39 @@ export interface ExitStatus {
   readonly exitedAtNs?: bigint;
 }
 
+/**
+ * Output of which no byte is lost with a daemon that is killed: what its reader has not let go is handed over again by
+ * the next daemon. Whoever does not need that reads it as any other stream.
+ */
+export interface RetainedOutput extends Readable {
+  /** What an earlier daemon had read and not let go; undefined when there is none, and once `retain` was called. */
+  readonly left: LeftOutput | undefined;
+  /** Stays with what the next `keep` keeps: 64 bytes of the reader's own, zeros at first. */
+  readonly note: Buffer;
+  /**
+   * Reads on, in place of 'data'. The first chunk is what was left, if anything was. Nothing is read while a returned
+   * promise is pending; chunks are the reader's own. 'end' and 'close' come as with any stream.
+   */
+  retain(take: (chunk: Buffer) => void | Promise<void>): void;
+  /** From now on the last chunk may be stored in part: `left` tells the next daemon this time, in nanoseconds. */
+  mark(timeNs: bigint): void;
+  /** Lets go of all that was handed over, except the last bytes: fewer than 16 KiB. */
+  keep(bytes: number): void;
+}
+
+/** What a daemon that is gone had in its hands. */
+export interface LeftOutput {
+  readonly data: Buffer;
+  /** What `mark` said; undefined when none of it can have been stored. */
+  readonly markedNs: bigint | undefined;
+  readonly note: Buffer;
+}
+
 /** Streams of a process. The owner must read stdout and stderr; a stream is finished at its end, not at `wait`. */
 export interface ProcessStreams {
   /** Present when stdin was asked for. `end()` closes the process's stdin. */
   readonly stdin?: Writable;
+  /** Of a container, the outputs may be `RetainedOutput`s. */
   readonly stdout: Readable;
   /** Absent with a terminal. */
   readonly stderr?: Readable;

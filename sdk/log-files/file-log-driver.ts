@@ -37,7 +37,8 @@ export function makeFileLogDriver(parts: FileLogDriverParts, log: Logger): LogDr
       return {
         write(batch) {
           encode(batch, file);
-          return file.room();
+          // Whoever lets go of output when it is written must not do so earlier.
+          return file.stored();
         },
         flush: () => file.flush(),
         async close() {

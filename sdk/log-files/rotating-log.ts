@@ -7,8 +7,6 @@ import type { LogFormat } from './log-format';
 import { compressFile, repairRotation, shiftFiles, swapForCompressed } from './rotated-files';
 import { byteLength, type TextEncoding, WriteBuffers } from './write-buffers';
 
-/** More than this behind the write that is under way, and the container waits. */
-const MAX_WAITING_BYTES = 512 * 1024;
 /** As dockerd makes it. */
 const FILE_MODE = 0o640;
 const REPORT_MS = 10_000;
@@ -39,7 +37,6 @@ export class RotatingLog {
   private settledBytes = 0;
   private writing: Promise<void> | undefined;
   private compressing: Promise<void> = Promise.resolve();
-  private roomLater: { promise: Promise<void>; resolve: () => void } | undefined;
   private readonly listeners = new Set<() => void>();
   private readonly lock = new KeyedLock();
   private reportedAt = 0;
@@ -69,7 +66,7 @@ export class RotatingLog {
     }
   }
 
-  /** Takes whole records, and has copied them when it returns. Ask `room` before adding much more. */
+  /** Takes whole records, and has copied them when it returns. Wait for `stored` before adding much more. */
   add(data: string | Buffer, encoding: TextEncoding = 'utf8'): void {
     if (this.writing === undefined && this.writeAtOnce(data, encoding)) return;
     this.addedBytes += this.waiting.add(data, encoding);
@@ -106,17 +103,9 @@ export class RotatingLog {
     return true;
   }
 
-  /** A promise while too much waits to be written. */
-  room(): void | Promise<void> {
-    if (this.waiting.bytes <= MAX_WAITING_BYTES) return;
-    if (this.roomLater === undefined) {
-      let resolve!: () => void;
-      const promise = new Promise<void>((done) => {
-        resolve = done;
-      });
-      this.roomLater = { promise, resolve };
-    }
-    return this.roomLater.promise;
+  /** A promise while something that was added is not in the file yet. */
+  stored(): void | Promise<void> {
+    if (this.settledBytes < this.addedBytes) return this.flush();
   }
 
   /** Waits for what was added so far, however much follows. */
@@ -159,8 +148,6 @@ export class RotatingLog {
       const batch = this.waiting;
       this.waiting = this.underWay;
       this.underWay = batch;
-      this.roomLater?.resolve();
-      this.roomLater = undefined;
       try {
         await this.store(batch.pieces(), batch.bytes);
       } catch (error) {

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import { errorMessage, type LogBatch, type Logger, type LogPump, type LogSource, type LogWriter } from '@gantry/sdk';
 import { LineAssembler } from './line-assembler';
+import { isRetained, readRetained } from './retained-reading';
+import { skipMessages } from './skip-messages';
 import { nowNs } from './wall-clock';
 
 type Listener = Parameters<LogPump['subscribe']>[0];
@@ -9,6 +11,14 @@ interface Subscriber {
   readonly listener: Listener;
   /** Ends the holds of a listener that left before it took what it was given. */
   readonly holds: Set<() => void>;
+}
+
+/** A stream to read. */
+export interface PumpSource {
+  readonly source: LogSource;
+  readonly stream: Readable;
+  /** Messages of what an earlier daemon left of it that are in the log already. */
+  readonly stored?: number;
 }
 
 /** How long a closed pump waits for a driver that takes nothing more. */
@@ -27,6 +37,7 @@ export class ContainerPump implements LogPump {
   private readonly streams: Readable[];
   private reportedAt = 0;
   private over = false;
+  private isClosing = false;
   private giveUp!: () => void;
   private readonly givenUp = new Promise<void>((resolve) => {
     this.giveUp = resolve;
@@ -34,14 +45,12 @@ export class ContainerPump implements LogPump {
 
   /** @param writer undefined = nothing is kept */
   constructor(
-    streams: { readonly stdout: Readable; readonly stderr?: Readable },
+    sources: readonly PumpSource[],
     private readonly writer: LogWriter | undefined,
     private readonly log: Logger,
   ) {
-    this.streams = [streams.stdout, ...(streams.stderr ? [streams.stderr] : [])];
-    const sources: Promise<void>[] = [this.read('stdout', streams.stdout)];
-    if (streams.stderr) sources.push(this.read('stderr', streams.stderr));
-    this.done = Promise.all(sources).then(() => this.finish());
+    this.streams = sources.map(({ stream }) => stream);
+    this.done = Promise.all(sources.map((each) => this.read(each))).then(() => this.finish());
   }
 
   subscribe(listener: Listener): () => void {
@@ -58,35 +67,46 @@ export class ContainerPump implements LogPump {
   }
 
   async close(): Promise<void> {
+    this.isClosing = true;
     for (const stream of this.streams) stream.destroy();
     const timer = setTimeout(() => this.giveUp(), GIVE_UP_MS);
     await this.done;
     clearTimeout(timer);
   }
 
-  private read(source: LogSource, stream: Readable): Promise<void> {
+  private read({ source, stream, stored }: PumpSource): Promise<void> {
     const holds: Promise<void>[] = [];
     const hold = (taken: void | Promise<void>) => {
       if (taken !== undefined) holds.push(taken);
     };
+    const settled = (): void | Promise<void> => {
+      if (holds.length > 0) return Promise.all(holds.splice(0)).then(() => undefined);
+    };
+    const store = (batch: LogBatch) => hold(this.store(batch));
     const assembler =
-      this.writer === undefined ? undefined : new LineAssembler(source, (batch) => hold(this.store(batch)));
-    const take = (chunk: Buffer) => {
+      this.writer === undefined ? undefined : new LineAssembler(source, skipMessages(stored ?? 0, store));
+    const take = (chunk: Buffer, timeNs: bigint): void | Promise<void> => {
       for (const subscriber of this.subscribers) hold(this.hand(subscriber, source, chunk));
-      assembler?.push(chunk, nowNs());
-      if (holds.length === 0) return;
-      stream.pause();
-      void Promise.all(holds.splice(0)).then(() => stream.resume());
+      assembler?.push(chunk, timeNs);
+      return settled();
     };
     return new Promise((resolve) => {
-      stream.on('data', take);
       // 'close' follows both the end and a destroy.
       stream.once('close', () => {
-        assembler?.end(nowNs());
+        // What a daemon that lets go of a running container holds of an unfinished line, the next one finds.
+        if (!isRetained(stream) || this.isClosing) assembler?.end(nowNs());
         void Promise.race([Promise.all(holds.splice(0)), this.givenUp]).then(() => resolve());
       });
       stream.on('error', (error) => this.report('reading a container stream failed', error));
       if (stream.destroyed) stream.emit('close');
+      else if (assembler !== undefined && isRetained(stream)) readRetained(stream, assembler, take, settled);
+      else
+        stream.on('data', (chunk: Buffer) => {
+          const taken = take(chunk, nowNs());
+          if (taken === undefined) return;
+          stream.pause();
+          void taken.then(() => stream.resume());
+        });
     });
   }
 

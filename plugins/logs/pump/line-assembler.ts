@@ -28,6 +28,28 @@ export class LineAssembler {
     private readonly emit: (batch: LogBatch) => void,
   ) {}
 
+  /** Bytes of an unfinished line, or of the rest of one. */
+  get heldBytes(): number {
+    return this.rest.length;
+  }
+
+  /** Notes which long line it is in the middle of, so that another one can `resume` there. */
+  note(into: Buffer): void {
+    if (this.long === undefined) {
+      if (into[0] !== 0) into.fill(0, 0, 4);
+      return;
+    }
+    into.writeUInt32LE(this.long.ordinal);
+    into.writeBigInt64LE(this.long.timeNs, 4);
+    into.write(this.long.id, 12, 'hex');
+  }
+
+  /** @param note zeros where there was no long line */
+  resume(note: Buffer): void {
+    const ordinal = note.readUInt32LE();
+    if (ordinal > 0) this.long = { ordinal, timeNs: note.readBigInt64LE(4), id: note.toString('hex', 12, 44) };
+  }
+
   push(chunk: Buffer, timeNs: bigint): void {
     let data = this.rest.length === 0 ? chunk : this.continued(chunk, timeNs);
     while (data.length > 0) {

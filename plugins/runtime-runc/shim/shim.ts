@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock, unavailable } from '@gantry/sdk';
 import { mkfifo } from '@gantry/sdk/linux/fifo';
+import { Retention } from '../task/retention';
 import { TtrpcClient } from '../ttrpc/client';
 import { withShortSocketPath } from './socket-path';
 import { TaskService } from './task-service';
@@ -41,6 +42,7 @@ export async function startShim(binary: string, directory: string): Promise<Shim
   try {
     for (const name of [bundleFile.stdout, bundleFile.stderr]) {
       mkfifo(join(directory, name));
+      Retention.prepare(join(directory, name));
       fds.push(await openForReading(join(directory, name)));
     }
     // The shim insists on a file of this name; containerd puts a FIFO there and reads it.
