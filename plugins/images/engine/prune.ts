@@ -38,7 +38,11 @@ export async function pruneImages(
       if (!(error instanceof EngineError && error.kind === 'conflict')) throw error;
     }
   }
-  let reclaimedBytes = 0;
+  // What pulls that did not end have left for their next attempt.
+  const isWhole = [...filters.keys()].every((name) => name === 'dangling');
+  const removed = isWhole ? await stores.unfinishedPulls.prune() : [];
+  let reclaimedBytes = isWhole ? await stores.downloads.discard() : 0;
+  for (const chainId of removed) reclaimedBytes += sizes.get(chainId) ?? 0;
   for (const record of records) if ('Deleted' in record) reclaimedBytes += sizes.get(record.Deleted) ?? 0;
   stores.events.publish({
     type: 'image',

@@ -1,7 +1,7 @@
 import { notFound } from '@gantry/sdk';
 import { canonicalName, familiarName, familiarString, type Reference } from '../reference/reference';
 import type { Credentials } from '../registry/credentials';
-import type { DownloadListener } from '../registry/downloads';
+import type { Download, DownloadListener } from '../registry/downloads';
 import { chooseManifest, type Descriptor, type Manifest, parseManifest } from '../registry/manifests';
 import { matchPlatform, type Platform, platformString } from '../registry/platform';
 import { accessTo } from '../registry/registries';
@@ -11,6 +11,7 @@ import type { LayerFact } from '../store/distribution-facts';
 import { parseImageFile } from '../store/image-config';
 import type { StoredImage } from '../store/image-store';
 import type { LayerSource } from '../store/layer-store';
+import type { PullClaim } from '../store/unfinished-pulls';
 import { publishImageEvent } from './image-events';
 import type { ProgressWriter } from './progress';
 import { pullError } from './pull-errors';
@@ -132,20 +133,27 @@ async function fetchImage(
   const diffIds = file.rootfs.diff_ids;
   if (diffIds.length !== layers.length)
     throw notFound(`${shown}: the manifest has ${layers.length} layers, the config ${diffIds.length}`);
-  const sources = layerSources(diffIds, layers, client, context);
-  const held = await stores.layers.ensure(sources, signal);
+  const claim = await stores.unfinishedPulls.begin(sha256(body), chainIds(diffIds));
+  let isKept = false;
+  let held: string | undefined;
   try {
+    held = await stores.layers.ensure(layerSources(diffIds, layers, client, claim, context), signal);
     const facts = layers.map((layer, index) => [diffIds[index]!, factOf(layer, reference)] as const);
     const present = new Set(stores.layers.list().map((layer) => layer.diffId));
     await stores.facts.add(new Map(facts), (diffId) => present.has(diffId));
-    return await stores.change(async () => {
-      const image = await stores.images.add(config, { manifest: body });
+    const image = await stores.change(async () => {
+      const added = await stores.images.add(config, { manifest: body });
       // Also a registry without digests in its headers gave us content we hashed.
-      await name(image, reference.digest ?? sha256(top.body));
-      return image;
+      await name(added, reference.digest ?? sha256(top.body));
+      return added;
     });
+    isKept = true;
+    // An attempt that was cut off may have left blobs whose layers it had unpacked.
+    await stores.downloads.discard(layers.map(({ digest }) => digest));
+    return image;
   } finally {
     if (held !== undefined) await stores.layers.release(held);
+    await claim.end(isKept ? 'finished' : 'failed');
   }
 }
 
@@ -153,6 +161,7 @@ function layerSources(
   diffIds: readonly string[],
   layers: readonly Descriptor[],
   client: RepositoryClient,
+  claim: PullClaim,
   { stores, progress }: Context,
 ): LayerSource[] {
   const chain = chainIds(diffIds);
@@ -166,7 +175,7 @@ function layerSources(
       retrying: (seconds) => progress.status(id, `Retrying in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`),
       verifying: () => progress.status(id, 'Verifying Checksum'),
     };
-    let release: (() => Promise<void>) | undefined;
+    let release: Download['release'] | undefined;
     return {
       diffId: diffIds[index]!,
       chainId,
@@ -178,12 +187,15 @@ function layerSources(
         progress.status(id, 'Download complete');
         return { path: download.path, offset: 0, length: layer.size };
       },
-      async done() {
-        await release?.();
+      async done(outcome) {
+        await release?.({ keep: outcome === 'failed' });
       },
       // The uncompressed total is not known; the bar follows the compressed size as far as it goes.
       onProgress: (bytes) => progress.bar(id, 'Extracting', Math.min(bytes, layer.size), layer.size),
-      onReady: () => progress.status(id, 'Pull complete'),
+      onReady() {
+        claim.hold(chainId);
+        progress.status(id, 'Pull complete');
+      },
     };
   });
 }

@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type DaemonSettings,
@@ -17,6 +18,7 @@ import { LayerStore } from '../store/layer-store';
 import { PluginRoots } from '../store/plugin-roots';
 import { ReferenceStore } from '../store/reference-store';
 import { Scratch } from '../store/scratch';
+import { UnfinishedPulls } from '../store/unfinished-pulls';
 import { LayerWorkers } from '../unpack/layer-workers';
 
 /** Everything the image operations work on. */
@@ -33,6 +35,7 @@ export interface Stores {
   readonly scratch: Scratch;
   readonly facts: DistributionFacts;
   readonly downloads: Downloads;
+  readonly unfinishedPulls: UnfinishedPulls;
   readonly registries: Registries;
   readonly settings: DaemonSettings;
   readonly users: UserRegistry;
@@ -67,6 +70,7 @@ export async function openStores(
 ): Promise<Stores> {
   const workers = new LayerWorkers();
   onStop(() => workers.close());
+  await removeHalfWritten(stateDir);
   const scratch = await Scratch.open(join(stateDir, 'tmp'));
   const content = await ContentStore.open(join(stateDir, 'content'));
   const layers = await LayerStore.open(join(stateDir, 'layers'), snapshotter, workers, log);
@@ -77,6 +81,7 @@ export async function openStores(
     const parent = snapshotter.parentOf(id);
     if (parent !== undefined && layers.get(parent) !== undefined) layers.hold(parent);
   }
+  const unfinishedPulls = await UnfinishedPulls.open(join(stateDir, 'unfinished-pulls.json'), layers);
   await layers.collect();
   const facts = await DistributionFacts.open(join(stateDir, 'distribution.json'));
   const { maxConcurrentDownloads, maxDownloadAttempts } = settings;
@@ -96,6 +101,7 @@ export async function openStores(
     scratch,
     facts,
     downloads,
+    unfinishedPulls,
     registries,
     settings,
     users: new UserRegistry(),
@@ -104,4 +110,10 @@ export async function openStores(
     log,
     change: (work) => lock.run('images', work),
   };
+}
+
+/** What a killed daemon was writing when it was replaced atomically. */
+async function removeHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (/\.json\.tmp-\d+-\d+$/.test(name)) await rm(join(folder, name), { force: true });
 }

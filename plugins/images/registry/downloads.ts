@@ -21,10 +21,11 @@ export interface DownloadListener {
   verifying?(): void;
 }
 
-/** A finished blob on disk; `release` when it is not needed any more. */
+/** A finished blob on disk. */
 export interface Download {
   readonly path: string;
-  release(): Promise<void>;
+  /** Not needed any more. @param options.keep leave the blob for the next who asks for it */
+  release(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
 interface Transfer {
@@ -70,6 +71,21 @@ export class Downloads {
     this.maximumAttempts = maximumAttempts;
   }
 
+  /** Deletes what earlier attempts have left. @param digests default: of all blobs. @returns bytes freed */
+  async discard(digests?: readonly string[]): Promise<number> {
+    const names = digests?.map(fileName) ?? (await readdir(this.folder));
+    const busy = new Set([...this.transfers.keys()].map(fileName));
+    let freed = 0;
+    for (const name of names) {
+      const path = join(this.folder, name);
+      const found = busy.has(name) ? undefined : await stat(path).catch(() => undefined);
+      if (found === undefined) continue;
+      await rm(path, { force: true });
+      freed += found.size;
+    }
+    return freed;
+  }
+
   /**
    * @param size bytes the manifest promises; more or fewer are refused
    * @throws system  the registry failed more often than allowed, or content and digest differ
@@ -91,7 +107,7 @@ export class Downloads {
     shared.users++;
     shared.listeners.add(listener);
     const path = this.path(blob.digest);
-    const release = async () => {
+    const release = async ({ keep = false } = {}) => {
       shared.listeners.delete(listener);
       if (--shared.users > 0) return;
       if (this.transfers.get(blob.digest) === shared) this.transfers.delete(blob.digest);
@@ -100,21 +116,21 @@ export class Downloads {
         () => true,
         () => false,
       );
-      if (whole && !this.transfers.has(blob.digest)) await rm(path, { force: true });
+      if (whole && !keep && !this.transfers.has(blob.digest)) await rm(path, { force: true });
     };
     try {
       await Promise.race([shared.done, rejectOn(signal)]);
     } catch (error) {
-      await release();
+      await release({ keep: true });
       throw error;
     }
     let released = false;
     return {
       path,
-      release: async () => {
+      release: async (options) => {
         if (released) return;
         released = true;
-        await release();
+        await release(options);
       },
     };
   }
@@ -214,8 +230,11 @@ export class Downloads {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         batch.push(chunk);
         batched += chunk.length;
-        if (position + batched > to.size)
+        if (position + batched > to.size) {
+          batched = 0;
+          await rm(to.path, { force: true });
           throw new WrongContent(`blob ${to.digest} is larger than the ${to.size} bytes its manifest promises`);
+        }
         if (batched >= writeBatchBytes) await flush();
       }
       await flush();
@@ -235,9 +254,11 @@ export class Downloads {
   }
 
   private path(digest: string): string {
-    return join(this.folder, digest.replace(':', '-'));
+    return join(this.folder, fileName(digest));
   }
 }
+
+const fileName = (digest: string) => digest.replace(':', '-');
 
 /** The registry holds something else than it promised: asking again would bring the same. */
 class WrongContent extends EngineError {

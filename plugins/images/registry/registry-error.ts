@@ -41,6 +41,9 @@ export function registryError(
   if (status === 401) return new RegistryError(status, 'UNAUTHORIZED', 'unauthorized: authentication required');
   if (status === 429)
     return new RegistryError(status, 'TOOMANYREQUESTS', `toomanyrequests: ${url.host} limits requests`, seconds);
+  const blob = status === 404 ? /\/blobs\/(\w+:\w+)$/.exec(url.pathname)?.[1] : undefined;
+  if (blob !== undefined)
+    return new RegistryError(status, 'BLOB_UNKNOWN', `blob unknown: ${url.host} does not have ${blob}`);
   const text = `received unexpected HTTP status: ${status} (${method} "${url}")`;
   return new RegistryError(status, '', text, seconds);
 }

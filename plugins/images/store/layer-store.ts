@@ -38,7 +38,7 @@ export interface PackedLayer extends LayerName {
   readonly unpacked?: undefined;
   /** Called only when the layer must be unpacked. The file stays until `done`. */
   open(signal: AbortSignal): Promise<FileRange>;
-  done?(): Promise<void>;
+  done?(outcome: 'unpacked' | 'failed'): Promise<void>;
   onProgress?(tarBytes: number): void;
   /** It was unpacked just now (not: it was there already). */
   onReady?(): void;
@@ -222,7 +222,7 @@ export class LayerStore {
     signal: AbortSignal,
   ): Promise<UnpackResult> {
     const { chainId, diffId, parent } = source;
-    let result: UnpackResult;
+    let result: UnpackResult | undefined;
     let directory: string;
     try {
       const range = await source.open(signal);
@@ -233,7 +233,7 @@ export class LayerStore {
         source.onProgress ?? (() => {}),
       );
     } finally {
-      await source.done?.();
+      await source.done?.(result === undefined ? 'failed' : 'unpacked');
     }
     if (result.diffId !== diffId)
       throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);

@@ -9,6 +9,8 @@ import { configOf, digestOf, dockerArchive, ociLayout } from './support/image-ar
 import { type StartedPlugin, startPlugin } from './support/image-plugin';
 import { tarOf } from './support/tar';
 
+jest.setTimeout(30_000);
+
 describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
   let folder: string;
   let engine: StartedPlugin;
