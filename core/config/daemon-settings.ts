@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { DaemonSettings } from '@gantry/sdk';
 import type { ConfigValues } from './known-keys';
 
@@ -24,6 +25,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
       ipForward: values['ip-forward'],
       manageFirewall: values.iptables,
       manageFirewallV6: values.ip6tables,
+      firewallBackend: values['firewall-backend'] || usableFirewall(),
       allowDirectRouting: values['allow-direct-routing'],
       acceptFwmark: values['bridge-accept-fwmark'],
       hostIp: values.ip,
@@ -78,5 +80,12 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
 
 /** Only the unified hierarchy has this file at its root. */
 const onCgroupV2 = () => existsSync('/sys/fs/cgroup/cgroup.controllers');
+
+/** What rules can be written with on this machine; without any of them the plugin says what to install. */
+function usableFirewall(): 'nftables' | 'iptables' {
+  const isThere = (program: string) =>
+    (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+  return !isThere('nft') && isThere('iptables') ? 'iptables' : 'nftables';
+}
 
 const variable = (name: string) => process.env[name] || process.env[name.toLowerCase()] || '';

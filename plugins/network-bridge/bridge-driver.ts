@@ -17,8 +17,7 @@ import { canonicalCidr, parsePrefix, plainAddress } from './addresses';
 import { type FallbackMtu, parseBridgeOptions } from './bridge-options';
 import { assertPools } from './bridge-pools';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
-import type { Firewall } from './firewall/firewall';
-import type { FirewallNetwork } from './firewall/network-rules';
+import type { FirewallNetwork, PacketFilter } from './firewall/packet-filter';
 import { enableForwarding, ensureBridge, removeBridge } from './link/bridge-device';
 import { createEndpointLink, macOf, removeEndpointLink, sandboxEnd } from './link/endpoint-link';
 import type { PortAllocator } from './ports/port-allocator';
@@ -37,11 +36,9 @@ export interface BridgeDeps {
   /** Marks what is ours in the kernel: name of the table, note on bridges. */
   readonly owner: string;
   readonly socket: NetlinkSocket;
-  /** The socket the packet filter is changed through. */
-  readonly netfilter: NetlinkSocket;
   /** The socket tracked connections are forgotten through. */
   readonly conntrack: NetlinkSocket;
-  readonly firewall: Firewall;
+  readonly firewall: PacketFilter;
   readonly allocator: PortAllocator;
   readonly publishing: PublishPolicy;
   readonly networks: Map<string, BridgeNetwork>;
@@ -189,7 +186,6 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
       for (const endpoint of endpoints) allocator.release(endpoint.bound);
       await firewall.close(endpoints.length === 0);
       socket.close();
-      deps.netfilter.close();
       deps.conntrack.close();
     },
   };

@@ -1,7 +1,7 @@
 import { type BoundPort, type EndpointOptions, invalidParameter, type PortBinding } from '@gantry/sdk';
 import { isIPv6, plainAddress } from './addresses';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
-import type { FirewallPort } from './firewall/ruleset';
+import type { FirewallPort } from './firewall/packet-filter';
 import type { BoundHostPort, PortAllocator, PortTargets } from './ports/port-allocator';
 
 export interface Publication {

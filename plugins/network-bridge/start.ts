@@ -2,7 +2,7 @@ import { type DaemonSettings, invalidParameter, type Logger } from '@gantry/sdk'
 import { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { NETLINK_NETFILTER } from '@gantry/sdk/linux/nftables';
 import { type BridgeDriver, createBridgeDriver } from './bridge-driver';
-import { Firewall } from './firewall/firewall';
+import { openPacketFilter } from './firewall/open-packet-filter';
 import { PortAllocator } from './ports/port-allocator';
 
 /** Puts the driver together; nothing in the kernel changes before its first call. */
@@ -18,16 +18,14 @@ export function startBridge(
       'You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true',
     );
   const owner = `gantry-${settings.engineId.slice(0, 8)}`;
-  const netfilter = NetlinkSocket.open(NETLINK_NETFILTER);
   return createBridgeDriver({
     settings,
     mtu: { networks: mtu, defaultBridge: settings.mtu === 0 ? mtu : 0 },
     log,
     owner,
     socket: NetlinkSocket.open(),
-    netfilter,
     conntrack: NetlinkSocket.open(NETLINK_NETFILTER),
-    firewall: new Firewall(owner, { ...managed, acceptFwmark: bridge.acceptFwmark }, netfilter, log),
+    firewall: openPacketFilter(bridge.firewallBackend, owner, { ...managed, acceptFwmark: bridge.acceptFwmark }, log),
     allocator: new PortAllocator(bridge.userlandProxy || hostFirewallDecides),
     publishing: {
       translates: hostFirewallDecides ? { ipv4: false, ipv6: false } : managed,

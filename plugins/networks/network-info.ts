@@ -14,7 +14,9 @@ export function networkInfo(drivers: DriverSet<NetworkDriver>, settings: DaemonS
             ? settings.defaultAddressPools.map(({ base, size }) => ({ Base: base, Size: size }))
             : undefined,
         FirewallBackend:
-          settings.bridge.manageFirewall || settings.bridge.manageFirewallV6 ? { Driver: 'nftables' } : undefined,
+          settings.bridge.manageFirewall || settings.bridge.manageFirewallV6
+            ? { Driver: settings.bridge.firewallBackend }
+            : undefined,
         ...(forwarding ? {} : { Warnings: ['WARNING: IPv4 forwarding is disabled'] }),
       };
     },

@@ -32,6 +32,8 @@ export interface DaemonSettings {
     readonly manageFirewall: boolean;
     /** `ip6tables`: the same for IPv6. */
     readonly manageFirewallV6: boolean;
+    /** `firewall-backend`: what rules are written with; nftables when it is not said and the program nft is there. */
+    readonly firewallBackend: 'nftables' | 'iptables';
     /** Published ports may be reached by routing to the containers' addresses. */
     readonly allowDirectRouting: boolean;
     /** `bridge-accept-fwmark`: mark or mark/mask of packets that always reach containers; empty = none. */

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually';
 import { runGantryd } from '../support/gantryd-command';
 import { ApiClient } from '../support/http-client';
 import { ownPlace, ServiceManager } from '../support/service-manager';
-import { tablesOf } from '../support/traces';
+import { rulesOf } from '../support/traces';
 
 let folder: string;
 let manager: ServiceManager;
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await manager.close();
-  expect(tablesOf(folder)).toEqual([]);
+  expect(rulesOf(folder)).toEqual([]);
   rmSync(folder, { recursive: true, force: true });
 });
 

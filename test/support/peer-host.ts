@@ -14,6 +14,7 @@ export class PeerHost {
   readonly hostAddress: string;
   readonly hostAddressV6: string;
   readonly address: string;
+  readonly addressV6: string;
 
   constructor() {
     const serial = made++;
@@ -22,7 +23,8 @@ export class PeerHost {
     const slot = (process.pid + serial) % 250;
     this.hostAddress = `198.18.${slot}.1`;
     this.address = `198.18.${slot}.2`;
-    this.hostAddressV6 = `fd9e:${slot}::1`;
+    this.hostAddressV6 = `fd9e:${slot + 1}::1`;
+    this.addressV6 = `fd9e:${slot + 1}::2`;
     const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
     ip('netns', 'add', this.name);
     ip('link', 'add', this.device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.name);
@@ -30,7 +32,7 @@ export class PeerHost {
     ip('-6', 'addr', 'add', `${this.hostAddressV6}/64`, 'dev', this.device, 'nodad');
     ip('link', 'set', this.device, 'up');
     ip('-n', this.name, 'addr', 'add', `${this.address}/24`, 'dev', 'eth0');
-    ip('-n', this.name, '-6', 'addr', 'add', `fd9e:${slot}::2/64`, 'dev', 'eth0', 'nodad');
+    ip('-n', this.name, '-6', 'addr', 'add', `${this.addressV6}/64`, 'dev', 'eth0', 'nodad');
     ip('-n', this.name, 'link', 'set', 'eth0', 'up');
   }
 

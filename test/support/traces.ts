@@ -51,13 +51,7 @@ export class Traces {
       .map((line) => line.split(' ')[4] ?? '')
       .filter((point) => point.startsWith(folder))
       .map((point) => `mount ${point}`);
-    return [
-      ...mounts,
-      ...this.processes(),
-      ...this.links(),
-      ...tablesOf(folder).map((name) => `table ${name}`),
-      ...this.cgroupsLeft(),
-    ];
+    return [...mounts, ...this.processes(), ...this.links(), ...rulesOf(folder), ...this.cgroupsLeft()];
   }
 
   private processes(): string[] {
@@ -90,12 +84,18 @@ export class Traces {
   }
 }
 
-/** Names of the packet filter tables that daemons with their data below the folder have made, whether they run or not. */
-export function tablesOf(folder: string): string[] {
-  const present = execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).split(/\s+/);
+/** What the packet filter holds of daemons with their data below the folder, whether they run or not. */
+export function rulesOf(folder: string): string[] {
+  const tables = tablesOf(folder).filter((name) => said('nft', 'list', 'tables').split(/\s+/).includes(name));
+  const rules = tablesOf(folder).filter((name) => said('iptables-save').includes(`${name}/`));
+  return [...tables.map((name) => `table ${name}`), ...rules.map((name) => `rules of iptables of ${name}`)];
+}
+
+/** Names of the packet filter tables of daemons with their data below the folder. */
+function tablesOf(folder: string): string[] {
   return readdirSync(folder)
     .map((name) => read(join(folder, name, 'engine-id')).slice(0, 8))
-    .filter((engine) => engine !== '' && present.includes(`gantry-${engine}`))
+    .filter((engine) => engine !== '')
     .map((engine) => `gantry-${engine}`);
 }
 
@@ -129,6 +129,10 @@ function read(path: string): string {
   } catch {
     return '';
   }
+}
+
+function said(command: string, ...args: string[]): string {
+  return execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' });
 }
 
 function quietly(command: string, args: string[]): void {

@@ -135,20 +135,17 @@ export const networkingKeys = {
     example: false,
     about: 'Manage packet filter rules for IPv6',
   }),
-  'firewall-backend': key({
-    schema: parsed('"nftables" or an empty string', (text) => {
-      if (text === '' || text === 'nftables') return text;
-      if (text !== 'iptables') throw new Error(`"${text}" is no firewall backend; "nftables" is`);
-      throw new Error(
-        '"iptables" is not supported: rules are written with nftables, beside which the rules of iptables go on working; take the key out or set it to "nftables"',
-      );
+  'firewall-backend': key<'' | 'nftables' | 'iptables'>({
+    schema: parsed('"nftables", "iptables" or an empty string', (text) => {
+      if (text === '' || text === 'nftables' || text === 'iptables') return text;
+      throw new Error(`"${text}" is no firewall backend; "nftables" and "iptables" are`);
     }),
     fallback: '',
-    fallbackText: 'nftables',
+    fallbackText: 'nftables, or iptables where the program nft is missing',
     flag: flagOf.string('firewall-backend'),
     reload: 'restart',
-    example: 'nftables',
-    about: 'What packet filter rules are written with',
+    example: 'iptables',
+    about: 'What packet filter rules are written with (nftables, iptables)',
   }),
   'allow-direct-routing': key({
     schema: boolean(),

@@ -76,14 +76,15 @@ test('the networking keys of dockerd 28 are read', () => {
     'default-network-opts': { bridge: { 'com.docker.network.driver.mtu': '1450' } },
   };
   expect(problemsOf(sound)).toEqual([]);
+  expect(problemsOf({ 'firewall-backend': 'iptables' })).toEqual([]);
   expect(problemsOf({}, '--default-network-opt=bridge=com.docker.network.driver.mtu=1450')).toEqual([]);
   const bad = {
-    'firewall-backend': 'iptables',
+    'firewall-backend': 'ipchains',
     'bridge-accept-fwmark': 'x',
     'default-network-opts': { bridge: { a: 1 } },
   };
   const said = problemsOf(bad, '--default-network-opt=bridge').map(({ message }) => message);
   expect(said.join('\n')).toMatch(
-    /"iptables" is not supported.*invalid firewall mark\/mask 'x'.*expected a string, got 1/s,
+    /"ipchains" is no firewall backend.*invalid firewall mark\/mask 'x'.*expected a string, got 1/s,
   );
 });

@@ -77,6 +77,7 @@ export function testSettings(root: string, bridge: Partial<DaemonSettings['bridg
       ipForward: true,
       manageFirewall: true,
       manageFirewallV6: true,
+      firewallBackend: 'nftables',
       allowDirectRouting: false,
       acceptFwmark: '',
       ipv6: false,
@@ -186,7 +187,7 @@ export const publish = (port: number, hostPort: number, more: object = {}) => ({
 export const never: AbortSignal = new AbortController().signal;
 
 /** Runs a program inside a namespace. @returns its output; rejects when it fails or takes longer than `timeoutMs` */
-export function inside(key: string, program: string, args: readonly string[], timeoutMs = 5000): Promise<string> {
+export function inside(key: string, program: string, args: readonly string[], timeoutMs = 20_000): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('nsenter', [`--net=${key}`, program, ...args], { timeout: timeoutMs }, (error, out, err) =>
       error ? reject(new Error(`${error.message} ${err}`)) : resolve(out),
@@ -220,10 +221,13 @@ export function dial(
 ): Promise<string> {
   const tcp = `const s = require('net').connect(${port}, '${host}'); s.on('data', (d) => process.stdout.write(d)); s.on('error', (e) => { console.error(e.code); process.exit(1); })`;
   const udp = `const d = require('dgram').createSocket('${host.includes(':') ? 'udp6' : 'udp4'}'); d.on('message', (m) => { process.stdout.write(m); d.close(); }); d.send('x', ${port}, '${host}')`;
-  const script = proto === 'tcp' ? tcp : udp;
-  if (key !== undefined) return inside(key, process.execPath, ['-e', script], 2000);
+  // Counted once the program runs: a busy machine needs its time to start it.
+  const silence = 'setTimeout(() => { console.error("no answer"); process.exit(2); }, 1500).unref();';
+  const script = `${silence} ${proto === 'tcp' ? tcp : udp}`;
+  const patienceMs = 20_000;
+  if (key !== undefined) return inside(key, process.execPath, ['-e', script], patienceMs);
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ['-e', script], { timeout: 2000 }, (error, out, err) =>
+    execFile(process.execPath, ['-e', script], { timeout: patienceMs }, (error, out, err) =>
       error ? reject(new Error(`${error.message} ${err}`)) : resolve(out),
     );
   });

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { errorMessage, type Logger } from '@gantry/sdk';
+import { runXtables } from '../iptables/programs';
 
 /**
  * Where another program (an older engine, a host firewall) has set the policy of iptables' FORWARD chain to drop,
@@ -41,9 +41,9 @@ export class ForwardPolicy {
   async remove(): Promise<void> {
     await this.running;
     for (const program of this.written.keys()) {
-      await run(program, ['-w', '5', '-D', 'FORWARD', '-j', this.chain]);
-      await run(program, ['-w', '5', '-F', this.chain]);
-      await run(program, ['-w', '5', '-X', this.chain]);
+      await said(program, ['-w', '5', '-D', 'FORWARD', '-j', this.chain]);
+      await said(program, ['-w', '5', '-F', this.chain]);
+      await said(program, ['-w', '5', '-X', this.chain]);
     }
     this.written.clear();
   }
@@ -53,7 +53,7 @@ export class ForwardPolicy {
     const accepts = bridges.flatMap((bridge) => [`-i ${bridge} -j ACCEPT`, `-o ${bridge} -j ACCEPT`]);
     for (const [program, restore, family] of families) {
       if (!this.managed[family]) continue;
-      const rules = await run(program, ['-w', '5', '-S', 'FORWARD']);
+      const rules = await said(program, ['-w', '5', '-S', 'FORWARD']);
       const jumps = rules?.includes(`-j ${this.chain}`) ?? false;
       if (!jumps && !/^-P FORWARD DROP/m.test(rules ?? '')) continue;
       if (jumps && this.written.get(program) === accepts.join()) continue;
@@ -64,7 +64,7 @@ export class ForwardPolicy {
         ...(jumps ? [] : [`-A FORWARD -j ${this.chain}`]),
         'COMMIT\n',
       ].join('\n');
-      if ((await run(restore, ['-w', '5', '--noflush'], script)) !== undefined)
+      if ((await said(restore, ['-w', '5', '--noflush'], script)) !== undefined)
         this.written.set(program, accepts.join());
       else this.log.warn('packets of our bridges may be dropped by the policy of the FORWARD chain', { program });
     }
@@ -77,16 +77,6 @@ const families = [
 ] as const;
 
 /** @returns what the program says; undefined when it is not installed or fails */
-function run(program: string, args: readonly string[], input?: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'], timeout: 10_000 });
-    let words = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      words += chunk.toString();
-    });
-    child.on('error', () => resolve(undefined));
-    child.on('close', (code) => resolve(code === 0 ? words : undefined));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-  });
+function said(program: string, args: readonly string[], input?: string): Promise<string | undefined> {
+  return runXtables(program, args, input).catch(() => undefined);
 }

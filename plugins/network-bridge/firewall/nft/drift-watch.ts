@@ -2,10 +2,9 @@ import { errorMessage, type Logger } from '@gantry/sdk';
 import { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { NETLINK_NETFILTER } from '@gantry/sdk/linux/nftables';
 import { listElements, rulesetGeneration, tableFingerprint } from '@gantry/sdk/linux/nftables-listing';
-import { type MapName, OPERATOR_CHAIN } from './ruleset';
-
-// The kernel's own notifications would need a thread that waits for them; the number costs a microsecond.
-const INTERVAL_MS = 500;
+import { ChangeWatch } from '../change-watch';
+import { OPERATOR_CHAIN } from '../packet-filter';
+import type { MapName } from './ruleset';
 
 export interface DriftEvents {
   /** What the maps must hold, sorted. */
@@ -22,7 +21,7 @@ export interface DriftEvents {
  */
 export class DriftWatch {
   private readonly socket = NetlinkSocket.open(NETLINK_NETFILTER);
-  private timer: NodeJS.Timeout | undefined;
+  private changes: ChangeWatch | undefined;
   private generation = -1;
   private ownChanges = 0;
   private fingerprint: string | undefined;
@@ -49,34 +48,33 @@ export class DriftWatch {
 
   close(): void {
     this.closed = true;
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.changes?.close();
     this.socket.close();
   }
 
   private remember(): void {
     this.fingerprint = tableFingerprint(this.socket, 'inet', this.table, OPERATOR_CHAIN);
-    this.timer ??= setInterval(() => this.check(), INTERVAL_MS).unref();
+    this.changes ??= new ChangeWatch(true, this.log, () => this.check());
   }
 
   private check(): void {
-    if (this.writing > 0) return;
-    try {
-      const generation = rulesetGeneration(this.socket);
-      const foreign = generation !== this.generation + this.ownChanges;
-      this.generation = generation;
-      this.ownChanges = 0;
-      if (!foreign) return;
-      this.events.foreignChange();
-      if (this.isIntact()) return;
-      this.log.warn('the packet filter was changed by somebody else, writing our table anew', { table: this.table });
-      this.events.heal().catch((error) => {
-        this.generation = -1; // Tried again at the next look.
-        this.log.error('our table could not be written', { table: this.table, error: errorMessage(error) });
-      });
-    } catch (error) {
-      this.log.warn('the packet filter could not be looked at', { error: errorMessage(error) });
+    if (this.writing > 0) {
+      this.changes?.nudge();
+      return;
     }
+    const generation = rulesetGeneration(this.socket);
+    const foreign = generation !== this.generation + this.ownChanges;
+    this.generation = generation;
+    this.ownChanges = 0;
+    if (!foreign) return;
+    this.events.foreignChange();
+    if (this.isIntact()) return;
+    this.log.warn('the packet filter was changed by somebody else, writing our table anew', { table: this.table });
+    this.events.heal().catch((error) => {
+      this.generation = -1; // Looked at again before long.
+      this.changes?.nudge(1000);
+      this.log.error('our table could not be written', { table: this.table, error: errorMessage(error) });
+    });
   }
 
   private isIntact(): boolean {

@@ -1,7 +1,8 @@
 import type { NetlinkMessage } from '@gantry/sdk/linux/netlink';
 import { addElements, concatenation, deleteElements, type MapElement, portField } from '@gantry/sdk/linux/nftables';
-import { addressBytes } from '../addresses';
-import { type FirewallPort, type MapName, mapNames, mapOf, protocolNumber } from './ruleset';
+import { addressBytes } from '../../addresses';
+import type { FirewallPort } from '../packet-filter';
+import { type MapName, mapNames, mapOf, protocolNumber } from './ruleset';
 
 /** The kernel messages that publish ports in a table made by `tableScript`. */
 export function addPorts(table: string, ports: readonly FirewallPort[]): NetlinkMessage[] {

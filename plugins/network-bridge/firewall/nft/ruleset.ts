@@ -1,24 +1,5 @@
-import { chainName, chains, type FirewallNetwork, keepInside, masqueradeRules } from './network-rules';
-
-/** A published port. */
-export interface FirewallPort {
-  readonly proto: 'tcp' | 'udp' | 'sctp';
-  /** Host address; empty = any of the family of `targetIp`. */
-  readonly hostIp: string;
-  /** 0 = not translated: the container's own address is open at this port. */
-  readonly hostPort: number;
-  readonly targetIp: string;
-  readonly targetPort: number;
-}
-
-/** What the settings say about the whole table. */
-export interface TableOptions {
-  /** Which families are filtered and translated at all. */
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
-  /** `mark` or `mark/mask` of packets that may always reach containers; empty = none. */
-  readonly acceptFwmark: string;
-}
+import { type FilterOptions, type FirewallNetwork, type FirewallPort, OPERATOR_CHAIN } from '../packet-filter';
+import { chainName, chains, keepInside, masqueradeRules } from './network-rules';
 
 /** What a table holds already, to be replaced. */
 export interface TableContent {
@@ -28,9 +9,6 @@ export interface TableContent {
 
 /** Names would need /etc/protocols, which a small system does not have. */
 export const protocolNumber = { tcp: 6, udp: 17, sctp: 132 } as const;
-
-/** The chain that belongs to the operator: asked first about everything forwarded, and never flushed. */
-export const OPERATOR_CHAIN = 'DOCKER-USER';
 
 /** Takes everything out of the table but the operator's chain. */
 export function emptyScript(table: string, { chains, sets }: TableContent): string {
@@ -51,7 +29,7 @@ export function tableScript(
   networks: Iterable<FirewallNetwork>,
   ports: Iterable<FirewallPort>,
   present: TableContent,
-  options: TableOptions,
+  options: FilterOptions,
 ): string {
   const all = [...networks];
   const published = [...ports];
@@ -133,7 +111,7 @@ function element(port: FirewallPort): string {
 }
 
 /** Rules at the head of a chain that leave a family to the operator. */
-function unmanaged({ ipv4, ipv6 }: TableOptions): string {
+function unmanaged({ ipv4, ipv6 }: FilterOptions): string {
   const leave = (family: string) => `    meta nfproto ${family} accept comment "left to the operator"\n`;
   return `${ipv4 ? '' : leave('ipv4')}${ipv6 ? '' : leave('ipv6')}`;
 }

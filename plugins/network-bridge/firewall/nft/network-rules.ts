@@ -1,21 +1,5 @@
-import type { GatewayMode } from '../bridge-options';
-
-/** What the packet filter must know about a network. */
-export interface FirewallNetwork {
-  readonly bridgeName: string;
-  /** CIDR. */
-  readonly subnets4: readonly string[];
-  readonly subnets6: readonly string[];
-  readonly icc: boolean;
-  readonly masquerade: boolean;
-  readonly internal: boolean;
-  readonly gatewayMode4: GatewayMode;
-  readonly gatewayMode6: GatewayMode;
-  /** Source address of what leaves; empty = masquerade. */
-  readonly sourceIp4: string;
-  readonly sourceIp6: string;
-  readonly trustedInterfaces: readonly string[];
-}
+import type { GatewayMode } from '../../bridge-options';
+import type { FirewallNetwork } from '../packet-filter';
 
 /** Name of a network's chain. */
 export function chainName(prefix: string, network: FirewallNetwork): string {
