@@ -49,8 +49,8 @@ export interface CacheEntry extends CacheRecord {
 export class BuildCache {
   private readonly records = new Map<string, CacheRecord>();
   private readonly lock = new KeyedLock();
-  /** Digests of files in images, by image and selection: both never change. */
-  readonly digests = new BoundedMap<string, string>(10_000);
+  /** What files in images are called, with their digest, by image and selection: both never change. */
+  readonly fileLabels = new BoundedMap<string, string>(10_000);
   private lines = 0;
 
   private constructor(

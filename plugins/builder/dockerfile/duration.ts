@@ -24,3 +24,15 @@ export function durationNs(text: string): number {
     total += Number(amount) * unitNs[unit!]!;
   return Math.round(match[1] === '-' ? -total : total);
 }
+
+/** A duration as `1h0m0s`, `1m30s`, `1.5s` or `10ms`. */
+export function durationText(ns: number): string {
+  if (ns === 0) return '0s';
+  if (ns < 1e3) return `${ns}ns`;
+  if (ns < 1e6) return `${ns / 1e3}µs`;
+  if (ns < 1e9) return `${ns / 1e6}ms`;
+  const minutes = Math.floor(ns / unitNs.m!);
+  const seconds = `${(ns - minutes * unitNs.m!) / 1e9}s`;
+  if (minutes === 0) return seconds;
+  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
+}

@@ -110,4 +110,6 @@ export interface Dockerfile {
   /** ARG instructions before the first FROM. */
   readonly globalArgs: readonly InstructionOf<'arg'>[];
   readonly stages: readonly Stage[];
+  /** What will not be understood one day. */
+  readonly warnings: readonly string[];
 }

@@ -2,7 +2,7 @@ import { errorMessage, invalidParameter } from '@gantry/sdk';
 import type { Dockerfile, Instruction, InstructionOf, Stage } from './instructions';
 import { parseFrom, parseInstruction } from './parse-instruction';
 import { readSource, type SourceLine } from './source-lines';
-import { syntaxError } from './source-position';
+import { located, syntaxError } from './source-position';
 
 type OpenStage = Omit<Stage, 'instructions'> & { readonly instructions: Instruction[] };
 
@@ -14,7 +14,7 @@ type OpenStage = Omit<Stage, 'instructions'> & { readonly instructions: Instruct
  * @see Dockerfile reference
  */
 export function parseDockerfile(text: string, file: string): Dockerfile {
-  const { directives, lines } = readSource(text, file);
+  const { directives, lines, warnings } = readSource(text, file);
   const globalArgs: InstructionOf<'arg'>[] = [];
   const stages: OpenStage[] = [];
   for (const line of lines) {
@@ -27,11 +27,11 @@ export function parseDockerfile(text: string, file: string): Dockerfile {
     const current = stages.at(-1);
     if (current !== undefined) current.instructions.push(instruction);
     else if (instruction.kind === 'arg') globalArgs.push(instruction);
-    else throw syntaxError(line, 'no build stage in current context');
+    else throw located(line, invalidParameter('no build stage in current context'));
   }
   if (stages.length === 0)
     throw invalidParameter(`${file}: dockerfile contains no stages to build: add a FROM instruction`);
-  return { file, escape: directives.escape, globalArgs, stages };
+  return { file, escape: directives.escape, globalArgs, stages, warnings };
 }
 
 /** Parses the triggers a base image leaves for its children. */

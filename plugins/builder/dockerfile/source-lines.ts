@@ -11,6 +11,7 @@ export interface SourceLine extends SourcePosition {
 export interface SourceFile {
   readonly directives: Directives;
   readonly lines: readonly SourceLine[];
+  readonly warnings: readonly string[];
 }
 
 const mayHaveHeredocs = /^(?:ONBUILD\s+)*(?:RUN|COPY|ADD)\b/i;
@@ -29,18 +30,23 @@ export function readSource(text: string, file: string): SourceFile {
   // A doubled escape at the end of a line is an escaped escape, not a continuation.
   const continued = new RegExp(`(^|[^${escapeClass}])${escapeClass}[ \\t]*$`);
   const lines: SourceLine[] = [];
+  const warnings: string[] = [];
   for (let index = 0; index < physical.length; index++) {
     const first = physical[index]!.trimStart();
     if (first === '' || first.startsWith('#')) continue;
     const line = index + 1;
     let joined = first;
+    let hasGap = false;
     while (continued.test(joined)) {
       joined = joined.replace(continued, '$1');
-      index = nextContinuation(physical, index + 1);
+      const next = nextContinuation(physical, index + 1);
+      hasGap ||= physical.slice(index + 1, next).some((skipped) => skipped.trim() === '');
+      index = next;
       if (index >= physical.length) break;
       joined += physical[index]!;
     }
     if (joined.trim() === '') continue;
+    if (hasGap) warnings.push(`Empty continuation line found in: ${joined.trim()}`);
     const position = { file, line, text: joined.trim() };
     const heredocs: Heredoc[] = [];
     if (mayHaveHeredocs.test(joined) && joined.includes('<<'))
@@ -56,7 +62,7 @@ export function readSource(text: string, file: string): SourceFile {
     lines.push({ ...position, heredocs });
   }
   if (lines.length === 0) throw invalidParameter(`${file}: file with no instructions`);
-  return { directives, lines };
+  return { directives, lines, warnings };
 }
 
 /** Comments and empty lines between the parts of an instruction are passed over. */

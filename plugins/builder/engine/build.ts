@@ -167,11 +167,11 @@ export class Build {
       await cleanup.runAll();
     };
     const key = JSON.stringify([image, request]);
-    const known = this.builder.cache.digests.get(key);
+    const known = this.builder.cache.fileLabels.get(key);
     try {
-      const digest = known ?? (await select()).digest;
-      this.builder.cache.digests.set(key, digest);
-      return { digest, label: `multi:${digest}`, open: async () => (await select()).sources, close };
+      const label = known ?? labelOf(await select());
+      this.builder.cache.fileLabels.set(key, label);
+      return { label, open: async () => (await select()).sources, close };
     } catch (error) {
       await close();
       throw error;
@@ -323,6 +323,12 @@ export class Build {
       signal,
     );
   }
+}
+
+/** What the history says of files: `file:`, `dir:` or `multi:` with their digest. */
+export function labelOf({ sources, digest }: { sources: readonly CopySource[]; digest: string }): string {
+  const kind = sources.length > 1 ? 'multi' : sources[0]?.isDirectory ? 'dir' : 'file';
+  return `${kind}:${digest}`;
 }
 
 function fits({ os, architecture }: ImageSummary, platform: string): boolean {

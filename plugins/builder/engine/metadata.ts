@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { assertNever, invalidParameter } from '@gantry/sdk';
+import { durationText } from '../dockerfile/duration';
 import { expandWord, expandWords, type Variables } from '../dockerfile/expand';
-import type { CommandLine, Instruction, InstructionKind, InstructionOf } from '../dockerfile/instructions';
+import type { CommandLine, Healthcheck, Instruction, InstructionKind, InstructionOf } from '../dockerfile/instructions';
 import { checkSignal } from './signals';
 import { type StageState, shellOf, variablesOf } from './stage-state';
 
@@ -52,13 +53,13 @@ export function applyMetadata(
       return `LABEL${pairs.map(([name, value]) => ` ${name}=${value}`).join('')}`;
     }
     case 'expose': {
-      const ports = instruction.ports.flatMap((port) => expandWords(port, variables, escapeChar));
+      const ports = instruction.ports.toSorted().flatMap((port) => expandWords(port, variables, escapeChar));
       config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.flatMap(exposed)) };
       return `EXPOSE ${ports.join(' ')}`;
     }
     case 'healthcheck':
       config.Healthcheck = instruction.health;
-      return `HEALTHCHECK ${quoted(instruction.health.Test)}`;
+      return `HEALTHCHECK ${describeHealth(instruction.health)}`;
     case 'maintainer':
       state.author = instruction.name;
       return `MAINTAINER ${instruction.name}`;
@@ -127,6 +128,20 @@ function exposed(text: string): [string, object][] {
   if (match === null || start > 65535 || end > 65535 || end < start)
     throw invalidParameter(`Invalid containerPort: ${container}`);
   return Array.from({ length: end - start + 1 }, (_, index) => [`${start + index}/${proto.toLowerCase()}`, {}]);
+}
+
+/** As the classic builder's history has it: durations as text, the count of retries as a character. */
+function describeHealth(health: Healthcheck): string {
+  const { Test, Interval = 0, Timeout = 0, StartPeriod = 0, StartInterval = 0, Retries = 0 } = health;
+  const times = [Interval, Timeout, StartPeriod, StartInterval].map((ns) => JSON.stringify(durationText(ns)));
+  return `&{${quoted(Test)} ${times.join(' ')} ${quotedCharacter(Retries)}}`;
+}
+
+function quotedCharacter(code: number): string {
+  const named = ['\\x00', '', '', '', '', '', '', '\\a', '\\b', '\\t', '\\n', '\\v', '\\f', '\\r'][code];
+  if (named) return `'${named}'`;
+  if (code < 32 || code === 127) return `'\\x${code.toString(16).padStart(2, '0')}'`;
+  return code === 39 || code === 92 ? `'\\${String.fromCharCode(code)}'` : `'${String.fromCodePoint(code)}'`;
 }
 
 const quoted = (list: readonly string[] | null | undefined) =>

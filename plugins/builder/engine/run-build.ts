@@ -57,6 +57,11 @@ export async function prepareBuild(
   }
 }
 
+const warningText = (warnings: readonly string[]) =>
+  [...warnings, 'Empty continuation lines will become errors in a future release.']
+    .map((warning) => `[WARNING]: ${warning}\n`)
+    .join('');
+
 /** The stages of one build, each begun as soon as those it needs are done. */
 class Stages {
   private readonly results = new Map<number, Promise<StageState>>();
@@ -83,6 +88,7 @@ class Stages {
     const total = globalArgs.length + stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, 0);
     let number = 1;
     const first = outputTo(send);
+    if (build.dockerfile.warnings.length > 0) first.errorText(warningText(build.dockerfile.warnings));
     for (const { at } of globalArgs) first.text(`Step ${number++}/${total} : ${at.text}\n`);
     try {
       for (const [turn, stage] of stages.entries()) {
@@ -141,7 +147,7 @@ class Stages {
     const step = { build, stage, state, output, signal };
     const triggers = state.config.OnBuild ?? [];
     if (triggers.length > 0) {
-      output.errorText(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`);
+      output.text(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`);
       state.config.OnBuild = null;
       const base = stage.base.kind === 'image' ? stage.base.reference : `stage ${stage.stage.base}`;
       for (const instruction of parseTriggers(triggers, base)) await carryOut(instruction, step);

@@ -26,6 +26,9 @@ export const shortId = (id: string) => id.replace(/^sha256:/, '').slice(0, 12);
 export async function carryOut(instruction: Instruction, step: Step): Promise<void> {
   try {
     if (isMetadata(instruction)) {
+      const before = step.state.config.Healthcheck?.Test ?? [];
+      if (instruction.kind === 'healthcheck' && before.length > 0 && before[0] !== 'NONE')
+        step.output.text(`Note: overriding previous HEALTHCHECK: [${before.join(' ')}]\n`);
       const said = applyMetadata(instruction, step.state, step.build.dockerfile.escape);
       await metadataStep(`#(nop)  ${said}`, step);
     } else if (instruction.kind === 'workdir') await workdirStep(instruction.path, step);

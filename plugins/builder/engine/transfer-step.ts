@@ -8,6 +8,7 @@ import { type CopySource, digestOf, selectFiles } from '../copy/select-files';
 import { expandText, expandWord } from '../dockerfile/expand';
 import { heredocText } from '../dockerfile/heredoc';
 import type { InstructionOf } from '../dockerfile/instructions';
+import { labelOf } from './build';
 import { notRun, type Step, stepKey, takeCached } from './stage-runner';
 import { variablesOf } from './stage-state';
 
@@ -31,7 +32,7 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
     const parents = instruction.kind === 'copy' && instruction.parents;
     const unpack = instruction.kind === 'copy' ? 'none' : unpacking(instruction.unpack);
     const fromStage = instruction.kind === 'copy' && instruction.from !== undefined;
-    const key = stepKey(step, [name, gathered.digest, destination, chown ?? null, chmod ?? null, parents, unpack]);
+    const key = stepKey(step, [name, gathered.label, destination, chown ?? null, chmod ?? null, parents, unpack]);
     if (await takeCached(key, createdBy, step)) return;
     const files = await gathered.open();
     await build.withRootFilesystem(state.imageId, async (id, root) => {
@@ -56,8 +57,7 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
 }
 
 interface Gathered {
-  readonly digest: string;
-  /** What the history says of the files. */
+  /** What the history says of the files, with their digest. */
   readonly label: string;
   open(): Promise<readonly CopySource[]>;
   close(): Promise<void>;
@@ -103,9 +103,11 @@ async function gather(
     throw invalidParameter(
       `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
     );
-  const digest = digestOf(found);
-  const kind = found.length > 1 ? 'multi' : found[0]!.isDirectory ? 'dir' : 'file';
-  return { digest, label: `${kind}:${digest}`, open: async () => found, close: async () => {} };
+  return {
+    label: labelOf({ sources: found, digest: digestOf(found) }),
+    open: async () => found,
+    close: async () => {},
+  };
 }
 
 async function inlineSource(name: string, content: string, { build }: Step): Promise<CopySource> {

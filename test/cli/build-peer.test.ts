@@ -1,0 +1,98 @@
+import { addedFiles, build, contextTar } from '../support/build';
+import { daemonForSuite } from '../support/daemon';
+import { ApiClient } from '../support/http-client';
+import { busyboxImage, dockerArchive } from '../support/images';
+import type { BuildCase } from './build-corpus/case';
+import { configurationCases } from './build-corpus/configuration';
+import { fileCases } from './build-corpus/files';
+import { shapeBases, shapeCases } from './build-corpus/shapes';
+import { stepCases } from './build-corpus/steps';
+
+// Another daemon's socket, such as the one `node test/bench/peer.mjs start` prints.
+const peer = process.env.GANTRY_BUILD_PEER;
+const cases = [...configurationCases, ...fileCases, ...stepCases, ...shapeCases];
+
+if (peer === undefined)
+  test.skip('the corpus beside another daemon: GANTRY_BUILD_PEER names none (node test/bench/peer.mjs start)', () => {});
+else compareWith(new ApiClient(peer.replace('unix://', '')));
+
+function compareWith(other: ApiClient): void {
+  const daemon = daemonForSuite();
+  beforeAll(async () => {
+    await other.post('/images/load?quiet=1', undefined, {
+      body: dockerArchive(busyboxImage()),
+      headers: { 'Content-Type': 'application/x-tar' },
+    });
+    for (const api of [daemon().api, other])
+      for (const [tag, dockerfile] of Object.entries(shapeBases))
+        expect((await build(api, contextTar(dockerfile), { t: tag })).error).toBeUndefined();
+  });
+
+  test.each(cases.filter(({ notClassic }) => notClassic === undefined))('$name', async (one) => {
+    const [ours, theirs] = [await resultOf(one, daemon().api), await resultOf(one, other)];
+    expect({ ...ours, error: undefined }).toEqual({ ...theirs, error: undefined });
+    // Ours says also where; some texts are another version's.
+    for (const { error } of [ours, theirs]) expect(error ?? '').toContain(one.error ?? '');
+  });
+
+  for (const { name, notClassic } of cases) if (notClassic !== undefined) test.skip(`${name}: ${notClassic}`, () => {});
+}
+
+/** Everything of a build that users see, without what is random or of another time. */
+async function resultOf(
+  { dockerfile, context, query }: BuildCase,
+  api: ApiClient,
+): Promise<{ readonly error: string | undefined; readonly [part: string]: unknown }> {
+  const answer = await build(api, contextTar(dockerfile, context), { ...query, nocache: '1' });
+  const said = {
+    status: answer.status,
+    error: answer.error && withoutIds(answer.error),
+    errorCode: answer.errorCode,
+    output: withoutIds(answer.output),
+  };
+  if (answer.imageId === undefined || answer.error !== undefined) return said;
+  const image = (await api.get(`/images/${answer.imageId}/json`)).json<Inspected>();
+  const history = (await api.get(`/images/${answer.imageId}/history`)).json<{ CreatedBy: string; Size: number }[]>();
+  const { Os, Architecture, Author, Config } = image;
+  const onScratch = /^FROM scratch/.test(`FROM ${dockerfile.split(/^FROM /m).at(-1)}`);
+  return {
+    ...said,
+    image: { Os, Architecture, Author },
+    config: Object.fromEntries(configFields.map((field) => [field, Config[field] ?? null])),
+    history: history.map(({ CreatedBy }) => withoutIds(CreatedBy)),
+    layers: image.RootFS.Layers?.length,
+    files: await addedFiles(api, answer.imageId, onScratch ? 0 : 1),
+  };
+}
+
+interface Inspected {
+  readonly Os: string;
+  readonly Architecture: string;
+  readonly Author: string;
+  readonly Config: Readonly<Record<string, unknown>>;
+  readonly RootFS: { readonly Layers?: readonly string[] };
+}
+
+const configFields = [
+  'User',
+  'ExposedPorts',
+  'Env',
+  'Cmd',
+  'Healthcheck',
+  'ArgsEscaped',
+  'Volumes',
+  'WorkingDir',
+  'Entrypoint',
+  'OnBuild',
+  'Labels',
+  'StopSignal',
+  'Shell',
+];
+
+/** Newer versions have one duration more in a health check, and their warnings on one line. */
+const withoutIds = (text: string) =>
+  text
+    .replace(/(HEALTHCHECK .*"\S+" "\S+" "\S+") "\S+" '/, "$1 '")
+    .replace(/(Empty continuation line found in:)\s+(.*?)\s*\n/, '$1 $2\n')
+    .replace(/\b(file|dir|multi):[0-9a-f]{64}/g, '$1:<digest>')
+    .replace(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, '<id>');
