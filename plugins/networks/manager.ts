@@ -1,6 +1,6 @@
-import type { NetworkManager } from '@gantry/sdk';
+import type { NetworkManager, SandboxState } from '@gantry/sdk';
 import { type NetworkRegistry, summaryOf } from './networks/network-registry';
-import { sandboxState } from './records/sandbox-record';
+import { type SandboxRecord, sandboxState } from './records/sandbox-record';
 import { assertEndpointRequest } from './sandbox/endpoint-check';
 import { type LiveSandbox, recordOf } from './sandbox/live-sandbox';
 import type { Sandboxes } from './sandbox/sandboxes';
@@ -11,7 +11,16 @@ export function createNetworkManager(
   sandboxes: Sandboxes,
   restore: (running: ReadonlySet<string>) => Promise<void>,
 ): NetworkManager {
-  const state = (sandbox: LiveSandbox) => sandboxState(recordOf(sandbox), (id) => registry.byId(id)?.name ?? '');
+  const states = new WeakMap<LiveSandbox, { readonly of: SandboxRecord; readonly state: SandboxState }>();
+  const state = (sandbox: LiveSandbox): SandboxState => {
+    const known = states.get(sandbox);
+    if (known !== undefined && known.of.request === sandbox.request && known.of.endpoints === sandbox.endpoints)
+      return known.state;
+    const of = recordOf(sandbox);
+    const made = sandboxState(of, (id) => registry.byId(id)?.name ?? '');
+    states.set(sandbox, { of, state: made });
+    return made;
+  };
   return {
     defaultNetwork: 'bridge',
     get: async (reference) => summaryOf(registry.get(reference === 'default' ? 'bridge' : reference)),

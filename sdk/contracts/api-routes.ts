@@ -176,7 +176,18 @@ export const ApiRoutes1 = capability<ApiRoutes>('api-routes/v1', 'many');
 
 /** Compares versions by number, so that 1.9 is older than 1.24. */
 export function apiVersionAtLeast(version: ApiVersion, wanted: ApiVersion): boolean {
+  return version === wanted || orderOf(version) >= orderOf(wanted);
+}
+
+/** Every request compares a few of the same versions. */
+const orders = new Map<ApiVersion, number>();
+
+function orderOf(version: ApiVersion): number {
+  const known = orders.get(version);
+  if (known !== undefined) return known;
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = wanted.split('.').map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+  const order = major * 100_000 + minor;
+  // The versions there are; what a client makes up is not kept.
+  if (orders.size < 100) orders.set(version, order);
+  return order;
 }

@@ -120,3 +120,33 @@ test('prune removes what is stopped and matches, and says how much was freed', a
   expect(await list({}, '&all=1')).toBe('up');
   await remove('up');
 });
+
+test('an inspection shows every change at once, however often it was looked at before', async () => {
+  const id = await create('looked-at');
+  await api().post('/networks/create', { Name: 'mesh' });
+  const look = async () => {
+    const twice = [await api().get(`/containers/${id}/json`), await api().get(`/containers/${id}/json`)];
+    expect(twice[0]!.text).toBe(twice[1]!.text);
+    const { Name, State, HostConfig, NetworkSettings, ExecIDs } = twice[1]!.json();
+    return { Name, Status: State.Status, HostConfig, Networks: Object.keys(NetworkSettings.Networks), ExecIDs };
+  };
+  expect(await look()).toMatchObject({ Name: '/looked-at', Status: 'created' });
+  await start(id);
+  expect(await look()).toMatchObject({ Status: 'running', Networks: ['bridge'], ExecIDs: null });
+  await api().post('/networks/mesh/connect', { Container: id });
+  expect(await look()).toMatchObject({ Networks: expect.arrayContaining(['bridge', 'mesh']) });
+  await api().post(`/containers/${id}/rename?name=renamed`);
+  expect(await look()).toMatchObject({ Name: '/renamed' });
+  await api().post(`/containers/${id}/update`, { Memory: 33554432, MemorySwap: -1 });
+  expect(await look()).toMatchObject({ HostConfig: { Memory: 33554432 } });
+  const { Id: exec } = (await api().post(`/containers/${id}/exec`, { Cmd: ['true'] })).json();
+  expect(await look()).toMatchObject({ ExecIDs: [exec] });
+  await api().post('/networks/mesh/disconnect', { Container: id });
+  expect(await look()).toMatchObject({ Networks: ['bridge'] });
+  await api().post(`/containers/${id}/pause`);
+  expect(await look()).toMatchObject({ Status: 'paused' });
+  await api().post(`/containers/${id}/unpause`);
+  await api().post(`/containers/${id}/kill`);
+  await api().post(`/containers/${id}/wait`);
+  expect(await look()).toMatchObject({ Status: 'exited' });
+});

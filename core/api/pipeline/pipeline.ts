@@ -51,8 +51,9 @@ export class Pipeline {
   constructor(private readonly deps: PipelineDeps) {}
 
   /** Never rejects. Resolves when the reply has ended. */
-  async run(wire: Wire): Promise<void> {
-    await (this.deps.around?.(wire.request, () => this.serve(wire)) ?? this.serve(wire));
+  run(wire: Wire): Promise<unknown> {
+    const { around } = this.deps;
+    return around === undefined ? this.serve(wire) : around(wire.request, () => this.serve(wire));
   }
 
   private async serve(wire: Wire): Promise<RequestOutcome> {
@@ -63,15 +64,17 @@ export class Pipeline {
     try {
       if (this.deps.authorize.names.length > 0) admission = await this.admit(wire);
       const target = parseTarget(wire.request.url ?? '/');
-      const destination = await this.findRoute(wire, target);
+      const found = this.findRoute(wire, target);
+      const destination = found instanceof Promise ? await found : found;
       if (destination === undefined) {
         await admission?.failed();
         this.deps.edge(wire, target);
       } else {
         exchange = new Exchange(id, wire, destination, admission?.body);
         const answer = destination.route.handle(exchange);
-        await sendReply(exchange, answer instanceof Promise ? await answer : answer, this.deps, admission);
-        await admission?.failed();
+        const sent = sendReply(exchange, answer instanceof Promise ? await answer : answer, this.deps, admission);
+        if (sent !== undefined) await sent;
+        if (admission !== undefined) await admission.failed();
       }
     } catch (error) {
       await admission?.failed();
@@ -101,11 +104,13 @@ export class Pipeline {
   }
 
   private async describe(wire: Wire): Promise<Description | undefined> {
-    const found = await this.findRoute(wire, parseTarget(wire.request.url ?? '/')).catch((error: unknown) => {
+    let found: Destination | undefined;
+    try {
+      found = await this.findRoute(wire, parseTarget(wire.request.url ?? '/'));
+    } catch (error) {
       // What cannot be routed is refused in its own words, once it has been admitted.
       if (errorKind(error) === 'system') throw error;
-      return undefined;
-    });
+    }
     if (found === undefined) return undefined;
     const { route, params, apiVersion } = found;
     const subject = await this.deps.subjectOf(route, params);
@@ -115,22 +120,32 @@ export class Pipeline {
     };
   }
 
-  /** @throws invalid-parameter  the version is outside the supported range */
-  private async findRoute(wire: Wire, target: RequestTarget): Promise<Destination | undefined> {
+  /**
+   * A promise only while plugins start: their routes are waited for.
+   *
+   * @throws invalid-parameter  the version is outside the supported range
+   */
+  private findRoute(wire: Wire, target: RequestTarget): Destination | undefined | Promise<Destination | undefined> {
     if (target.redirectTo !== undefined) return undefined;
     const { version, path } = splitVersion(target.path);
     const method = wire.request.method ?? 'GET';
-    let match: RouteMatch | undefined = this.deps.table().match(method, path);
-    if (match === undefined) {
-      const starting = this.deps.starting();
-      if (starting === undefined) return undefined;
-      await starting;
-      match = this.deps.table().match(method, path);
-      if (match === undefined) return undefined;
-    }
+    const match = this.deps.table().match(method, path);
+    if (match !== undefined) return this.destination(match, version, path, target);
+    return this.deps.starting()?.then(() => {
+      const late = this.deps.table().match(method, path);
+      return late && this.destination(late, version, path, target);
+    });
+  }
+
+  private destination(
+    { route, params }: RouteMatch,
+    version: string | undefined,
+    path: string,
+    { search }: RequestTarget,
+  ): Destination {
     const apiVersion: ApiVersion = negotiateVersion(version);
-    if (!isServedTo(match.route, apiVersion)) throw notFound('page not found');
-    return { route: match.route, params: match.params, path, search: target.search, apiVersion };
+    if (!isServedTo(route, apiVersion)) throw notFound('page not found');
+    return { route, params, path, search, apiVersion };
   }
 
   private sendError(wire: Wire, id: string, thrown: unknown, exchange: Exchange | undefined): void {

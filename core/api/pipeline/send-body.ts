@@ -16,9 +16,17 @@ export function sendBody(
     return;
   }
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  response.writeHead(status, { ...headers, 'Content-Length': length });
+  response.writeHead(status, withLength(headers, length));
   if (response.req.method === 'HEAD') response.end();
   else response.end(body);
+}
+
+/** Every answer passes here: a list of names and values is what Node writes with the least work. */
+function withLength(headers: AnswerHeaders, length: number): string[] {
+  const list: string[] = [];
+  for (const name in headers) list.push(name, headers[name]!);
+  list.push('Content-Length', String(length));
+  return list;
 }
 
 /** HTTP/1.1 connections persist without saying so; dockerd does not say it either. */

@@ -14,13 +14,17 @@ export interface ReplyDeps {
   readonly log: Logger;
 }
 
-/** Sends what a handler answered, after the response phase of authorization. Resolves when the reply has ended. */
-export async function sendReply(
+/**
+ * Sends what a handler answered, after the response phase of authorization.
+ *
+ * @returns a promise that resolves when the reply has ended; undefined when it has already
+ */
+export function sendReply(
   exchange: Exchange,
   reply: ApiReply,
   deps: ReplyDeps,
   admission: Admission | undefined,
-): Promise<void> {
+): Promise<void> | undefined {
   switch (reply.kind) {
     case 'json': {
       const body = `${stringifyJson(applyResponseShims(exchange, reply.body) ?? null)}\n`;
@@ -46,13 +50,14 @@ export async function sendReply(
   }
 }
 
-async function sendWhole(
+function sendWhole(
   exchange: Exchange,
   answer: { readonly status: number; readonly headers: AnswerHeaders; readonly body: string | Buffer },
   admission: Admission | undefined,
-): Promise<void> {
-  if (admission !== undefined) await admission.answer(answer);
-  sendBody(exchange.response, answer.status, answer.headers, answer.body);
+): Promise<void> | undefined {
+  const send = () => sendBody(exchange.response, answer.status, answer.headers, answer.body);
+  if (admission !== undefined) return admission.answer(answer).then(send);
+  send();
 }
 
 async function sendStream(

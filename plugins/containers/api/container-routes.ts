@@ -2,7 +2,6 @@ import {
   type ApiReply,
   type ApiRequest,
   type ApiRoute,
-  apiVersionAtLeast,
   errorMessage,
   invalidParameter,
   notImplemented,
@@ -21,8 +20,9 @@ import {
   stopContainer,
   unpauseContainer,
 } from '../run/stop-container';
+import { Inspections } from './inspections';
 import { LIST_FILTERS, parseFilters, selectContainers } from './list-filters';
-import { inspectShims, listShims, stopSignalOf } from './older-clients';
+import { inspectShims, listShims, seesItAsItIs, stopSignalOf } from './older-clients';
 import { parseCreate, queryFlag, queryInteger } from './parse-request';
 import { renderInspect } from './render-inspect';
 import { ListRenderer, renderListItem, statusText } from './render-list';
@@ -31,6 +31,7 @@ import { shownImages } from './shown-images';
 /** Routes of a container's life: create, start, stop, … and the two that look at it. */
 export function containerRoutes(engine: Engine): ApiRoute[] {
   const list = new ListRenderer(engine);
+  const inspections = new Inspections(engine);
   const id = (request: ApiRequest) => request.params.id ?? '';
   const post = (path: string, handle: (request: ApiRequest) => Promise<ApiReply>): ApiRoute => ({
     method: 'POST',
@@ -48,7 +49,8 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
       method: 'GET',
       path: '/containers/json',
       shims: listShims,
-      handle: async ({ query, apiVersion }) => {
+      handle: async (request) => {
+        const { query } = request;
         const containers = await selectContainers(
           {
             all: queryFlag(query, 'all'),
@@ -58,8 +60,7 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
           engine,
         );
         const withSize = queryFlag(query, 'size');
-        // The bytes of the last list can only be used again by those who see it as it is.
-        if (!withSize && listShims.every(({ before }) => apiVersionAtLeast(apiVersion, before)))
+        if (!withSize && seesItAsItIs(request, listShims))
           return reply.raw(200, 'application/json', await list.render(containers));
         const shown = await shownImages(containers, engine);
         const nowMs = engine.clock.now().getTime();
@@ -87,10 +88,13 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
       shims: inspectShims,
       handle: async (request) => {
         const container = engine.index.get(id(request));
-        const sizes = queryFlag(request.query, 'size')
-          ? await engine.images.rootFilesystemSize(container.id)
-          : undefined;
-        return reply.json(200, renderInspect(container, engine, request.apiVersion, sizes));
+        if (queryFlag(request.query, 'size')) {
+          const sizes = await engine.images.rootFilesystemSize(container.id);
+          return reply.json(200, renderInspect(container, engine, request.apiVersion, sizes));
+        }
+        return seesItAsItIs(request, inspectShims)
+          ? reply.raw(200, 'application/json', inspections.render(container, request.apiVersion))
+          : reply.json(200, renderInspect(container, engine, request.apiVersion));
       },
     },
     post('{id}/start', async (request) => {

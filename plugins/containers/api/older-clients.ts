@@ -57,6 +57,11 @@ export const execShims: readonly VersionShim[] = [
   },
 ];
 
+/** Whether nothing has changed since the client's version: bytes made for others will do. */
+export function seesItAsItIs({ apiVersion }: ApiRequest, shims: readonly VersionShim[]): boolean {
+  return shims.every(({ before }) => apiVersionAtLeast(apiVersion, before));
+}
+
 /** A query parameter of POST /containers/{id}/stop and restart since 1.42. */
 export function stopSignalOf({ query, apiVersion }: ApiRequest): string {
   return apiVersionAtLeast(apiVersion, '1.42') ? (query.get('signal') ?? '') : '';

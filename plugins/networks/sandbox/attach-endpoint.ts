@@ -42,7 +42,7 @@ export async function attachEndpoint(
   try {
     const driver = await deps.drivers.resolve(network.driver);
     const endpoint = await join(deps, sandbox, network, driver, endpointId, request, socket, undo);
-    sandbox.endpoints.push(endpoint);
+    sandbox.endpoints = [...sandbox.endpoints, endpoint];
     undo.push(() => {
       sandbox.endpoints = sandbox.endpoints.filter((other) => other.endpointId !== endpointId);
     });

@@ -8,7 +8,8 @@ export interface LiveSandbox {
   /** Path of the namespace file; undefined for the host's namespace. */
   readonly key: string | undefined;
   request: SandboxRequest;
-  endpoints: EndpointRecord[];
+  /** Replaced by every change, never changed in place. */
+  endpoints: readonly EndpointRecord[];
   /** Endpoints that are being made: they hold their networks against removal. */
   readonly pending: Map<string, string>;
   upstreams: readonly Upstream[];
