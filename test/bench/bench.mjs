@@ -15,6 +15,7 @@ import { busyboxArchive, dockerArchive } from '../../core/setup/hello/image.mjs'
 import { startPrivateDaemon } from '../../core/setup/hello/private-daemon.mjs';
 import { buildRows } from './build-rows.mjs';
 import { Engine, image } from './engine.mjs';
+import { networkRows } from './network-rows.mjs';
 import { crowdRows, execRows, plainRows } from './rows.mjs';
 
 const { values: options } = parseArgs({
@@ -45,6 +46,7 @@ try {
   // The crowd goes first: idle memory is that of a daemon that has not worked yet.
   await measureAround(engines, crowdRows);
   await measureAround(engines, execRows);
+  await measureAround(engines, networkRows);
   await measure(engines, [...plainRows, ...buildRows].filter(wanted), () => archive);
   print(engines);
 } catch (error) {

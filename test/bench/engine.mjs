@@ -124,6 +124,11 @@ export class Engine {
     });
   }
 
+  /** The process that serves the socket; it lives in the network the engine publishes ports on. */
+  daemonPid() {
+    return daemonOf(this.socketPath);
+  }
+
   /** Proportional memory in MiB of the daemon and everything that helps it, containers left out. */
   memoryMiB() {
     let kib = 0;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContainer } from '../support/containers';
 import { daemonForSuite } from '../support/daemon';
@@ -112,7 +112,8 @@ function kernelView(owner: string) {
   const text = execFileSync('ip', ['-j', 'link', 'show', 'type', 'veth'], { encoding: 'utf8' });
   const all = JSON.parse(text || '[]') as { ifalias?: string }[];
   const links = all.filter(({ ifalias }) => ifalias === owner).length;
-  const namespaces = readdirSync(join(daemon().execRoot, 'networks/netns')).length;
+  const folder = join(daemon().execRoot, 'networks/netns'); // Made with the first sandbox.
+  const namespaces = existsSync(folder) ? readdirSync(folder).length : 0;
   const map = execFileSync('nft', ['list', 'map', 'inet', owner, 'any4'], { encoding: 'utf8', stdio: 'pipe' });
   const ports = map.match(/(tcp|udp|6|17) \. \d+ :/g)?.length ?? 0;
   return { links, namespaces, ports, total: links + namespaces + ports };
