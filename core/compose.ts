@@ -232,7 +232,6 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         api: from.resolve(tokens.api),
         authorization: from.resolve(tokens.authorization),
         remote: from.resolve(tokens.remote),
-        offered: from.resolve(tokens.offered),
         drivers: from.resolve(tokens.drivers),
         supervisor: from.resolve(tokens.supervisor),
         pluginStates: from.resolve(tokens.pluginStates),

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { errorMessage, type Logger, PluginDoor1 } from '@gantry/sdk';
+import { errorMessage, type Logger } from '@gantry/sdk';
 import type { ApiServer } from '../api/api-server';
 import { forgetActivation } from '../api/listeners/activated-sockets';
 import type { AuthorizationChain } from '../authz/authorization-chain';
@@ -10,12 +10,10 @@ import type { EventLog } from '../events/event-log';
 import { eventDirectory } from '../events/event-store';
 import { renderBootReport } from '../kernel/boot-report';
 import type { DriverRegistry } from '../kernel/driver-registry';
-import { capabilityOf } from '../kernel/graph/resolve-graph';
 import { type PluginPlan, planPlugins } from '../kernel/lifecycle/plan-plugins';
 import type { PluginHost } from '../kernel/lifecycle/plugin-host';
 import { loadPlugins, type SocketPlugin } from '../kernel/loader/load-plugins';
 import { type PluginProblem, PluginSetError, pluginPointer } from '../kernel/plugin-problem';
-import type { OfferedPlugins } from '../kernel/remote/offered-plugins';
 import type { RemotePlugins } from '../kernel/remote/remote-plugins';
 import type { StateFile } from '../kernel/supervisor/state-file';
 import type { Supervisor } from '../kernel/supervisor/supervisor';
@@ -34,7 +32,6 @@ export interface DaemonDeps {
   readonly api: ApiServer;
   readonly authorization: AuthorizationChain;
   readonly remote: RemotePlugins;
-  readonly offered: OfferedPlugins;
   readonly drivers: DriverRegistry;
   readonly supervisor: Supervisor;
   readonly pluginStates: StateFile;
@@ -68,11 +65,8 @@ export class Daemon {
     for (const address of listenAddresses(configuration)) await api.listen(address);
     forgetActivation();
     const plan = await planConfigured(this.deps);
-    const { offered } = this.deps;
-    if (requiresDoor(plan)) offered.expect();
     try {
-      const started = plugins.start(plan).finally(() => offered.stopExpecting());
-      await Promise.all([started, this.reachSockets(plan.sockets)]);
+      await Promise.all([plugins.start(plan), this.reachSockets(plan.sockets)]);
       await plugins.ready();
     } catch (error) {
       throw error instanceof PluginSetError ? located(error.problems, configuration) : error;
@@ -158,12 +152,6 @@ export async function planConfigured(
   if (problems.length > 0) throw new ConfigurationError(problems);
   return planned.plan;
 }
-
-/** Whether one of the plugins offers others while the daemon runs. */
-const requiresDoor = ({ plugins }: PluginPlan): boolean =>
-  plugins.some(({ definition }) =>
-    Object.values(definition.requires ?? {}).some((need) => capabilityOf(need).capability.id === PluginDoor1.id),
-  );
 
 function located(problems: readonly PluginProblem[], configuration: Configuration): ConfigurationError {
   return new ConfigurationError(

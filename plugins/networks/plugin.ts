@@ -6,6 +6,7 @@ import {
   IpamDriver1,
   NetworkDriver1,
   Networks1,
+  PluginSource1,
   SystemInfo1,
 } from '@gantry/sdk';
 import { startNetworks } from './start';
@@ -22,6 +23,11 @@ export const plugin = definePlugin({
     info: SystemInfo1,
     'networks of drivers': DriverUsers1,
   },
-  requires: { events: EventBus1, drivers: { all: NetworkDriver1 }, ipamDrivers: { all: IpamDriver1 } },
+  requires: {
+    events: EventBus1,
+    drivers: { all: NetworkDriver1 },
+    ipamDrivers: { all: IpamDriver1 },
+    managed: { optional: PluginSource1 },
+  },
   start: startNetworks,
 });

@@ -18,7 +18,10 @@ export interface OfferedPlugin {
   restarts(): number;
 }
 
-/** Finds plugins before anybody looks for sockets. */
+/**
+ * Finds plugins before anybody looks for sockets. Managers that use drivers name it as an optional need: they start
+ * after it, and have stopped before the plugins are.
+ */
 export interface PluginSource {
   /**
    * Waits a moment for a plugin that is starting.
@@ -31,10 +34,11 @@ export interface PluginSource {
   find(name: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
+/** There is one. */
+export const PluginSource1 = capability<PluginSource>('plugin-source/v1');
+
 /** The way into the set of drivers for plugins that somebody starts and stops while the daemon runs. */
 export interface PluginDoor {
-  /** Asked by everybody who needs a driver that no loaded plugin provides. There is one source. */
-  attach(source: PluginSource): void;
   /**
    * Makes its drivers known. The calls of an earlier offer of that name end on the old connection.
    *

@@ -15,6 +15,7 @@ export const bundledPlugins: readonly string[] = [
   'network-macvlan',
   'network-none',
   'networks',
+  'plugin-manager',
   'runtime-runc',
   'volume-local',
   'volumes',

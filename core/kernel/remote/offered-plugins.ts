@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { conflict, type DriverUsers, type OfferedPlugin, type PluginDoor, type PluginSource } from '@gantry/sdk';
+import { conflict, type DriverUsers, type OfferedPlugin, type PluginDoor, PluginSource1 } from '@gantry/sdk';
 import type { PluginClient } from '@gantry/sdk/client';
 import type { DriverRegistry } from '../driver-registry';
 import type { Supervisor } from '../supervisor/supervisor';
@@ -28,33 +28,12 @@ const means = (known: string) => (typed: string) => typed === known || `${typed}
 /** Plugins that another plugin starts and stops: their drivers come and go without a reload (P-KIND-1). */
 export class OfferedPlugins implements PluginDoor {
   private readonly offers = new Map<string, Offer>();
-  private source: PluginSource | undefined;
-  private awaited: Promise<void> = Promise.resolve();
-  private arrived: () => void = () => undefined;
 
   constructor(private readonly deps: OfferedPluginsDeps) {}
 
-  /** A source will attach itself while the plugins start: who looks for a driver meanwhile waits for it. */
-  expect(): void {
-    this.awaited = new Promise((resolve) => {
-      this.arrived = resolve;
-    });
-  }
-
-  /** Nobody comes any more. */
-  stopExpecting(): void {
-    this.arrived();
-  }
-
-  attach(source: PluginSource): void {
-    this.source = source;
-    this.arrived();
-  }
-
   /** The name a driver of the plugin is registered by. @throws what the source throws */
   async offeredAs(name: string, signal?: AbortSignal): Promise<string | undefined> {
-    await this.awaited;
-    return this.source?.find(name, signal);
+    return this.deps.registry().one(PluginSource1)?.find(name, signal);
   }
 
   offer(plugin: OfferedPlugin): void {

@@ -119,8 +119,7 @@ export class Images implements ImageManager {
       platform: platform === undefined ? undefined : parsePlatform(platform),
       credentials: credentials === undefined ? anonymous : credentialsOf(credentials),
     };
-    const lines = { writable: true, writableNeedDrain: false, write: (line: string) => onProgress(JSON.parse(line)) };
-    await pullImage(request, this.stores, new ProgressWriter(lines), signal);
+    await pullImage(request, this.stores, new ProgressWriter({ send: onProgress, isSlow: false }), signal);
     return this.resolve(reference);
   }
 

@@ -232,13 +232,7 @@ const pluginAccess = (reference: Reference, credentials: unknown, actions: Acces
 
 const shortId = (digest: string) => digest.slice('sha256:'.length, 'sha256:'.length + 12);
 
-function writerTo(onProgress: (message: ProgressMessage) => void): ProgressWriter {
-  return new ProgressWriter({
-    writable: true,
-    writableNeedDrain: false,
-    write: (line: string) => onProgress(JSON.parse(line)),
-  });
-}
+const writerTo = (send: (message: ProgressMessage) => void) => new ProgressWriter({ send, isSlow: false });
 
 /** All of them, or the first failure once none is under way; what was fetched meanwhile is let go. */
 async function settled<T extends { release(): Promise<void> }>(work: readonly Promise<T>[]): Promise<T[]> {

@@ -1,14 +1,7 @@
-import { errorMessage, type ProgressMessage, progressLine } from '@gantry/sdk';
+import type { ProgressMessage, ProgressStream } from '@gantry/sdk';
 
 /** A message with the bar that clients without their own drawing expect. */
 type DrawnMessage = ProgressMessage & { readonly progress?: string };
-
-/** Where lines go: a stream, or somebody who listens. */
-export interface ProgressSink {
-  readonly writable: boolean;
-  readonly writableNeedDrain: boolean;
-  write(line: string): unknown;
-}
 
 const redrawEveryMs = 100;
 
@@ -16,11 +9,10 @@ const redrawEveryMs = 100;
 export class ProgressWriter {
   private readonly drawnAt = new Map<string, number>();
 
-  constructor(private readonly out: ProgressSink) {}
+  constructor(private readonly out: ProgressStream) {}
 
   send(message: ProgressMessage): void {
-    if (!this.out.writable) return;
-    this.out.write(progressLine(message));
+    this.out.send(message);
   }
 
   /** `id: status` without a bar. */
@@ -34,7 +26,7 @@ export class ProgressWriter {
     const last = this.drawnAt.get(id + status) ?? 0;
     // Slow readers lose redraws, not content.
     const done = total > 0 && current >= total;
-    if (!done && (now - last < redrawEveryMs || this.out.writableNeedDrain)) return;
+    if (!done && (now - last < redrawEveryMs || this.out.isSlow)) return;
     this.drawnAt.set(id + status, now);
     const message: DrawnMessage = {
       status,
@@ -43,12 +35,6 @@ export class ProgressWriter {
       id,
     };
     this.send(message);
-  }
-
-  /** The last line of a stream that failed after its headers were sent. */
-  fail(error: unknown): void {
-    const message = errorMessage(error);
-    this.send({ errorDetail: { message }, error: message });
   }
 }
 

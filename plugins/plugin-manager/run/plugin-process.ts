@@ -1,0 +1,241 @@
+import { rm } from 'node:fs/promises';
+import {
+  CleanupStack,
+  type Clock,
+  type DaemonSettings,
+  errorMessage,
+  type Logger,
+  type PluginDoor,
+  type PluginImages,
+  type Runtime,
+  type Task,
+} from '@gantry/sdk';
+import { capabilitiesOf } from '../config/plugin-config';
+import type { InstalledPlugin } from '../records/plugin-record';
+import { awaitSocket } from './await-socket';
+import { PluginOutput } from './plugin-output';
+import { hostPath, type PluginPaths, pluginPaths } from './plugin-paths';
+import { pluginSpec } from './plugin-spec';
+import { sharePropagatedMount, unmountAllIn } from './propagated-mount';
+import { RestartPause } from './restart-pause';
+
+export interface ProcessDeps {
+  readonly runtime: Runtime;
+  readonly images: PluginImages;
+  readonly door: Pick<PluginDoor, 'metricsSocket'>;
+  readonly settings: DaemonSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const SIGTERM = 15;
+const SIGKILL = 9;
+/** How long a plugin may take to end, before it is killed and after (P-RUN-5). */
+const stopPatienceMs = 10_000;
+
+/** The process of an enabled plugin: started, watched, started again when it ends, stopped. */
+export class PluginProcess {
+  restarts = 0;
+  readonly paths: PluginPaths;
+  private readonly output: PluginOutput;
+  private readonly pause: RestartPause;
+  private readonly stopping = new AbortController();
+  private task: Task | undefined;
+  private root = '';
+  private watching: Promise<void> | undefined;
+
+  /** @param folder `<data root>/plugins/<id>` */
+  constructor(
+    readonly plugin: InstalledPlugin,
+    private readonly folder: string,
+    private readonly deps: ProcessDeps,
+  ) {
+    this.paths = pluginPaths(deps.settings.execRoot, folder, plugin.id, plugin.config);
+    this.output = new PluginOutput(plugin.id, deps.log);
+    this.pause = new RestartPause(deps.clock);
+  }
+
+  /** A path as the plugin sees it, on the host. */
+  hostPath(path: string): string {
+    return hostPath(path, this.root, this.paths.propagated, this.plugin.config);
+  }
+
+  /**
+   * Starts it and waits until it listens. When that fails nothing of it is left.
+   *
+   * @throws system  it cannot be started, ended, or does not listen
+   */
+  async start(): Promise<void> {
+    try {
+      await this.launch();
+      await this.listens();
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+    this.watch();
+  }
+
+  /**
+   * Takes over the process that an earlier daemon started, if it still runs and listens.
+   *
+   * @returns false  there is none; what was left of it is gone
+   */
+  async adopt(): Promise<boolean> {
+    const { runtime, images } = this.deps;
+    // A socket that is bound into it went with the daemon that made it.
+    const mustRestart = capabilitiesOf(this.plugin.config).includes('metricscollector');
+    const task = await runtime.reconnect(this.plugin.id, { openStdin: false, terminal: false });
+    this.task = task;
+    try {
+      if (task !== undefined && !mustRestart && (await task.status()) === 'running') {
+        this.root = await images.rootFilesystem(this.plugin.rootId).mount();
+        this.output.follow(task.streams);
+        await this.listens();
+        this.watch();
+        return true;
+      }
+    } catch (error) {
+      this.deps.log.warn('a plugin that went on running is started again', {
+        plugin: this.plugin.name,
+        error: errorMessage(error),
+      });
+    }
+    await this.end();
+    return false;
+  }
+
+  /** Starts it, and goes on trying until it runs or is stopped: for plugins that were enabled before. */
+  async insist(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.start();
+        return;
+      } catch (error) {
+        const waitMs = this.pause.nextMs();
+        this.deps.log.error('an enabled plugin could not be started and is tried again', {
+          plugin: this.plugin.name,
+          error: errorMessage(error),
+          waitMs,
+        });
+        await this.pause.wait(waitMs, this.stopping.signal);
+      }
+    }
+  }
+
+  /** Ends it, frees everything, and unmounts what it has left. Repeatable. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.end();
+    await this.watching;
+    await unmountAllIn(this.folder);
+    await rm(this.paths.logs, { recursive: true, force: true });
+  }
+
+  /** Lets go of it; it runs on. */
+  detach(): void {
+    this.stopping.abort();
+  }
+
+  private async launch(): Promise<void> {
+    const { runtime, images, settings, door } = this.deps;
+    const { plugin, paths } = this;
+    const undo = new CleanupStack();
+    try {
+      const root = images.rootFilesystem(plugin.rootId);
+      undo.push(() => root.unmount());
+      this.root = await root.mount();
+      // A socket of an earlier life would take nobody's connections.
+      await rm(paths.sockets, { recursive: true, force: true });
+      undo.push(() => rm(paths.sockets, { recursive: true, force: true }));
+      if (plugin.config.PropagatedMount !== '') await sharePropagatedMount(paths.propagated);
+      const collects = capabilitiesOf(plugin.config).includes('metricscollector');
+      const spec = await pluginSpec(plugin, {
+        rootPath: this.root,
+        paths,
+        settings,
+        ...(collects ? { metricsSocket: await door.metricsSocket() } : {}),
+      });
+      const task = await runtime.create(
+        { id: plugin.id, spec, openStdin: false, terminal: false },
+        this.stopping.signal,
+      );
+      undo.push(() => task.delete());
+      this.output.follow(task.streams);
+      await task.start();
+      this.task = task;
+    } catch (error) {
+      await undo.runAll();
+      throw error;
+    }
+  }
+
+  private async listens(): Promise<void> {
+    const ended = this.task!.wait().then(({ code }) => {
+      const words = this.output.lastWords;
+      return `the plugin ended with exit code ${code}${words === '' ? '' : `: ${words}`}`;
+    });
+    await awaitSocket(this.paths.socket, ended, this.deps.clock);
+  }
+
+  /** Starts it again whenever it ends, later and later (P-RUN-4). */
+  private watch(): void {
+    this.watching ??= this.keepRunning().finally(() => {
+      this.watching = undefined;
+    });
+  }
+
+  private async keepRunning(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      const aborted = new Promise<undefined>((resolve) =>
+        signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+      );
+      const exit = await Promise.race([this.task!.wait(), aborted]);
+      if (exit === undefined || signal.aborted) return;
+      this.pause.ran(performance.now() - startedAt);
+      await this.endTask();
+      for (let running = false; !running && !signal.aborted; ) {
+        const waitMs = this.pause.nextMs();
+        this.deps.log.error('a plugin has ended and is started again', {
+          plugin: this.plugin.name,
+          exitCode: exit.code,
+          restarts: ++this.restarts,
+          waitMs,
+        });
+        await this.pause.wait(waitMs, signal);
+        if (signal.aborted) return;
+        try {
+          await this.launch();
+          running = true;
+        } catch (error) {
+          this.deps.log.error('a plugin cannot be started', { plugin: this.plugin.name, error: errorMessage(error) });
+        }
+      }
+    }
+  }
+
+  private async end(): Promise<void> {
+    await this.endTask();
+    await this.deps.runtime.purge(this.plugin.id);
+    await this.deps.images
+      .rootFilesystem(this.plugin.rootId)
+      .unmount()
+      .catch(() => undefined);
+    await rm(this.paths.sockets, { recursive: true, force: true });
+  }
+
+  private async endTask(): Promise<void> {
+    const { task } = this;
+    if (task === undefined) return;
+    this.task = undefined;
+    const exit = task.wait();
+    const gone = () => Promise.race([exit.then(() => true), this.deps.clock.sleep(stopPatienceMs).then(() => false)]);
+    for (const signal of [SIGTERM, SIGKILL]) {
+      await task.kill(signal).catch(() => undefined);
+      if (await gone()) break;
+    }
+    await task.delete();
+  }
+}
