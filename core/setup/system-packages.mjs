@@ -86,6 +86,12 @@ const programs = [
     needed: 'test',
   },
   { command: 'openssl', packages: ['openssl'], why: 'makes the certificates of the tests', needed: 'test' },
+  {
+    command: 'skopeo',
+    packages: ['skopeo'],
+    why: 'another program that reads and writes images, for the tests',
+    needed: 'test',
+  },
   { command: 'curl', packages: ['curl'], why: 'asks the daemon as any client would', needed: 'test' },
 ];
 

@@ -28,7 +28,11 @@ interface Conflict {
  * @throws not-found
  * @throws conflict   a container or a child image needs it, or an id has several references and force is off
  */
-export async function removeImage(name: string, options: RemoveOptions, stores: Stores): Promise<RemovalRecord[]> {
+export function removeImage(name: string, options: RemoveOptions, stores: Stores): Promise<RemovalRecord[]> {
+  return stores.references.whileRemoving(() => remove(name, options, stores));
+}
+
+async function remove(name: string, options: RemoveOptions, stores: Stores): Promise<RemovalRecord[]> {
   const image = resolveImage(name, stores);
   const records: RemovalRecord[] = [];
   let quiet = false;
@@ -62,8 +66,10 @@ export async function deleteImage(
     if (quiet && (!dangling || found.used)) return;
     throw conflictError(image, found);
   }
-  for (const reference of stores.references.of(image.id)) await untag(reference, image, records, stores);
-  const removedLayers = await stores.images.remove(image.id);
+  const removedLayers = await stores.references.whileRemoving(async () => {
+    for (const reference of stores.references.of(image.id)) await untag(reference, image, records, stores);
+    return stores.images.remove(image.id);
+  });
   // It is gone, and its labels with it.
   publishImageEvent(stores, 'delete', image.id, image.id, undefined);
   records.push({ Deleted: image.id }, ...removedLayers.map((chainId) => ({ Deleted: chainId })));

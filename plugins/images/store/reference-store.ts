@@ -12,6 +12,9 @@ import {
 /** Which image each tag and digest reference names. One file, replaced as a whole. */
 export class ReferenceStore {
   private readonly lock = new KeyedLock();
+  /** Removals under way, and whether one has forgotten a name that the file still has. */
+  private removals = 0;
+  private isBehind = false;
 
   private constructor(
     private readonly path: string,
@@ -87,9 +90,27 @@ export class ReferenceStore {
     const key = canonicalString(wanted.digest === undefined ? wanted : { ...wanted, tag: undefined });
     return this.lock.run('file', async () => {
       if (!this.ids.delete(key)) return false;
-      await this.write();
+      if (this.removals > 0) this.isBehind = true;
+      else await this.write();
       return true;
     });
+  }
+
+  /**
+   * Names deleted meanwhile stay on disk until the end: whoever removes an image with its names removes the image
+   * before them, and a crash in between leaves names of nothing, which the next start forgets. The other way round it
+   * would leave an image without a name.
+   */
+  async whileRemoving<T>(work: () => Promise<T>): Promise<T> {
+    this.removals++;
+    try {
+      return await work();
+    } finally {
+      this.removals--;
+      await this.lock.run('file', async () => {
+        if (this.isBehind) await this.write();
+      });
+    }
   }
 
   /** Forgets references to images that are not there. */
@@ -102,6 +123,7 @@ export class ReferenceStore {
   }
 
   private write(): Promise<void> {
+    this.isBehind = false;
     const sorted = [...this.ids].sort(([a], [b]) => (a < b ? -1 : 1));
     return writeFileAtomically(this.path, JSON.stringify(Object.fromEntries(sorted), undefined, 1));
   }

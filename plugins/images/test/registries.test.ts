@@ -10,6 +10,8 @@ import { matchPlatform, parsePlatform, platformRank } from '../registry/platform
 import { Registries } from '../registry/registries';
 import { silent } from './support/image-plugin';
 
+jest.setTimeout(30_000);
+
 const settings = {
   insecureRegistries: ['10.1.0.0/16', 'plain.example:5000'],
   registryMirrors: ['http://127.0.0.1:9'],
