@@ -85,6 +85,14 @@ const programs = [
     test: hasDockerPackage,
     needed: 'test',
   },
+  { command: 'mkfs.ext4', packages: ['e2fsprogs'], why: 'makes file systems for volumes of the tests', needed: 'test' },
+  { command: 'mkfs.xfs', packages: ['xfsprogs'], why: 'makes file systems for volumes of the tests', needed: 'test' },
+  {
+    command: 'mkfs.btrfs',
+    packages: ['btrfs-progs'],
+    why: 'makes file systems for volumes of the tests',
+    needed: 'test',
+  },
   { command: 'openssl', packages: ['openssl'], why: 'makes the certificates of the tests', needed: 'test' },
   {
     command: 'skopeo',

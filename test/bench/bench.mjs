@@ -17,6 +17,7 @@ import { buildRows } from './build-rows.mjs';
 import { Engine, image } from './engine.mjs';
 import { networkRows } from './network-rows.mjs';
 import { crowdRows, execRows, plainRows } from './rows.mjs';
+import { copyRows, volumePluginRows } from './volume-rows.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -47,7 +48,9 @@ try {
   await measureAround(engines, crowdRows);
   await measureAround(engines, execRows);
   await measureAround(engines, networkRows);
-  await measure(engines, [...plainRows, ...buildRows].filter(wanted), () => archive);
+  await measureAround(engines, volumePluginRows);
+  const alone = [...plainRows, ...copyRows, ...buildRows].filter(wanted);
+  await measure(engines, alone, () => ({ ...archive, scratch }));
   print(engines);
 } catch (error) {
   console.error(`bench: ${error.message}`);
@@ -77,7 +80,7 @@ async function measureAround(engines, { around, rows }) {
   if (chosen.length === 0) return;
   const contexts = new Map();
   try {
-    for (const engine of engines) contexts.set(engine, await around(engine));
+    for (const engine of engines) contexts.set(engine, await around(engine, { scratch }));
     await measure(engines, chosen, (engine) => contexts.get(engine));
   } finally {
     for (const context of contexts.values()) await context.end();

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually';
+import { loopsOf } from './loop-device';
 
 export interface TraceScope {
   /** Data root, exec root and socket lie under it. */
@@ -51,7 +52,14 @@ export class Traces {
       .map((line) => line.split(' ')[4] ?? '')
       .filter((point) => point.startsWith(folder))
       .map((point) => `mount ${point}`);
-    return [...mounts, ...this.processes(), ...this.links(), ...rulesOf(folder), ...this.cgroupsLeft()];
+    return [
+      ...mounts,
+      ...loopsOf(folder).map((line) => `loop device ${line}`),
+      ...this.processes(),
+      ...this.links(),
+      ...rulesOf(folder),
+      ...this.cgroupsLeft(),
+    ];
   }
 
   private processes(): string[] {
