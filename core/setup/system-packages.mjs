@@ -43,6 +43,7 @@ const programs = [
     test: isStaticExecutable,
   },
   { command: 'crun', packages: ['crun'], why: 'a second OCI runtime, chosen with --runtime crun', optional: true },
+  { command: 'criu', packages: ['criu'], why: 'writes and reads checkpoints of containers', optional: true },
   { command: 'zstd', packages: ['zstd'], why: 'unpacks image layers compressed with zstd faster', optional: 'run' },
   {
     command: 'xz',

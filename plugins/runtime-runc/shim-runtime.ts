@@ -16,6 +16,7 @@ import {
 } from '@gantry/sdk';
 import { mkfifo } from '@gantry/sdk/linux/fifo';
 import { CgroupDirectories } from './oci/cgroup-directories';
+import { assertCriuWorks } from './oci/criu';
 import { deleteForcibly } from './oci/oci-binary';
 import type { OciRuntime } from './oci/oci-runtime';
 import { findShims } from './shim/find-shims';
@@ -126,6 +127,7 @@ export class ShimRuntime implements Runtime {
   private async createNow(request: TaskCreate, signal: AbortSignal): Promise<Task> {
     const { id } = request;
     const runtime = await this.runtime();
+    if (request.checkpoint !== undefined) await assertCriuWorks();
     if (this.tasks.has(id)) throw conflict(`container ${id} exists in the runtime already`);
     const bundle = this.bundle(id);
     // What a crash left behind must not be mistaken for the new container.
@@ -160,12 +162,13 @@ export class ShimRuntime implements Runtime {
         stdin: request.openStdin ? stdinPath : '',
         stdout: join(bundle, bundleFile.stdout),
         stderr: request.terminal ? '' : join(bundle, bundleFile.stderr),
+        checkpoint: request.checkpoint,
         options: runtime.options,
       });
       if (signal.aborted) throw cancelled(`creating container ${id} was cancelled`, signal.reason);
       const stdin = request.openStdin ? await openStdin(stdinPath, () => service.closeStdin(id, ''), true) : undefined;
       const handle = new ProcessHandle(service, id, '', request.terminal, { stdin, stdout, stderr });
-      handle.follow(pid);
+      if (request.checkpoint === undefined) handle.follow(pid);
       const task = new ContainerTask(id, handle, environment);
       this.tasks.set(id, task);
       return task;

@@ -57,6 +57,11 @@ export interface TaskCreate {
   readonly spec: OciSpec;
   readonly openStdin: boolean;
   readonly terminal: boolean;
+  /**
+   * Directory of a checkpoint of this container: its processes go on from there at `start`, and have no pid before.
+   * @throws not-implemented  the runtime has no checkpoints, with the reason
+   */
+  readonly checkpoint?: string;
 }
 
 /** What a runtime needs to start another process in a container. */
@@ -93,6 +98,12 @@ export interface Task extends RunningProcess {
   pids(): Promise<readonly number[]>;
   update(resources: OciResources): Promise<void>;
   exec(request: ExecCreate): Promise<RunningProcess>;
+  /**
+   * Writes the state of its processes into an empty directory, which is the caller's. It goes on, or ends with `exit`.
+   * @throws not-implemented  the runtime has no checkpoints, with the reason
+   * @throws system           in the OCI runtime's own words
+   */
+  checkpoint(request: { readonly directory: string; readonly exit: boolean }): Promise<void>;
   /** True when the kernel's OOM killer struck inside the container's cgroup. */
   oomKilled(): Promise<boolean>;
   /** Frees everything: supervisor, bundle, cgroup, FIFOs. Repeatable. */

@@ -193,7 +193,7 @@ describe('the state of a container decides', () => {
       new RegExp(`cannot kill container: taken: container ${Id} is not running`, 'i'),
     );
     expectError(await api().post('/containers/taken/pause'), 409, new RegExp(`Container ${Id} is not running`, 'i'));
-    expectError(await api().post('/containers/up/unpause'), 409, /Container \w+ is not paused/);
+    expectError(await api().post('/containers/up/unpause'), 500, /Container \w+ is not paused/);
     expectError(
       await api().post('/containers/taken/exec', { Cmd: ['true'] }),
       409,

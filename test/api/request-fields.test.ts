@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonForSuite } from '../support/daemon';
+import { testUnless } from '../support/test-unless';
 import { requestFields } from './coverage/request-fields';
 import { schemaFields } from './coverage/schema-fields';
 
@@ -42,11 +43,14 @@ test('every refused field is refused, by name, and nothing is left of the reques
   expect(left).toEqual([made.json().Id]);
 });
 
-(schema ? test : test.skip)('the table has every field of the API schema (GANTRY_ENGINE_API_SCHEMA=<yaml>)', () => {
-  const known = new Set(requestFields.map(({ field }) => plain(field)));
-  const there = new Set(schemaFields(schema!).map(plain));
-  expect({
-    silent: [...there].filter((field) => !known.has(field)),
-    invented: [...known].filter((field) => !there.has(field)),
-  }).toEqual({ silent: [], invented: [] });
-});
+testUnless(!schema && 'GANTRY_ENGINE_API_SCHEMA does not name the API schema')(
+  'the table has every field of the API schema (GANTRY_ENGINE_API_SCHEMA=<yaml>)',
+  () => {
+    const known = new Set(requestFields.map(({ field }) => plain(field)));
+    const there = new Set(schemaFields(schema!).map(plain));
+    expect({
+      silent: [...there].filter((field) => !known.has(field)),
+      invented: [...known].filter((field) => !there.has(field)),
+    }).toEqual({ silent: [], invented: [] });
+  },
+);

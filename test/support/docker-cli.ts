@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { eventually } from './eventually';
+import { eventually, patience } from './eventually';
 
 export interface CliResult {
   readonly code: number | null;
@@ -124,7 +124,7 @@ export class RunningCli {
             `${this.what}: not done in ${timeoutMs} ms\n${this.stdout.slice(-800)}\n${this.stderr.slice(-800)}`,
           ),
         );
-      }, timeoutMs);
+      }, timeoutMs * patience);
     });
     try {
       const code = await Promise.race([this.ended, late]);

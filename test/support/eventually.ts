@@ -1,3 +1,6 @@
+/** On a machine that is slower by far, such as an emulated one, every deadline is so many times longer. */
+export const patience = Number(process.env.GANTRY_PATIENCE ?? 1);
+
 /**
  * Asks until the answer is neither undefined nor false, or fails saying what was waited for and the last answer.
  *
@@ -8,7 +11,7 @@ export async function eventually<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 15_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + timeoutMs * patience;
   let last: unknown;
   for (;;) {
     try {
@@ -18,7 +21,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}; last: ${String(last)}`);
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs * patience} ms for ${what}; last: ${String(last)}`);
     await sleep(50);
   }
 }

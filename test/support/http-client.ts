@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
+import { patience } from './eventually';
 
 export interface ApiAnswer {
   readonly status: number;
@@ -61,7 +62,7 @@ export class ApiClient {
     Object.assign(headers, options.headers);
     return new Promise((resolve, reject) => {
       const request = http.request({ socketPath: this.socketPath, method, path, headers, agent: false }, resolve);
-      const timeoutMs = options.timeoutMs ?? 60_000;
+      const timeoutMs = (options.timeoutMs ?? 60_000) * patience;
       request.setTimeout(timeoutMs, () =>
         request.destroy(new Error(`${method} ${path}: no answer in ${timeoutMs} ms`)),
       );

@@ -108,7 +108,7 @@ function tablesOf(folder: string): string[] {
 }
 
 /** Processes that name the folder in their command line or work below it, as a container's shim does. */
-export function processesOf(folder: string): { pid: number; line: string }[] {
+export function processesOf(folder: string): { pid: number; line: string; cwd: string }[] {
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
     .map((pid) => ({

@@ -4,12 +4,12 @@ import {
   type ApiRoute,
   errorMessage,
   invalidParameter,
-  notImplemented,
   notModified,
   reply,
 } from '@gantry/sdk';
 import { createContainer, renameContainer } from '../create/create-container';
 import type { Engine } from '../engine';
+import type { CheckpointReference } from '../run/checkpoint-container';
 import { settleExit } from '../run/exit-handler';
 import { removeContainer } from '../run/remove-container';
 import { startContainer } from '../run/start-container';
@@ -20,6 +20,7 @@ import {
   stopContainer,
   unpauseContainer,
 } from '../run/stop-container';
+import { checkpointOf } from './checkpoint-routes';
 import { Inspections } from './inspections';
 import { LIST_FILTERS, parseFilters, selectContainers } from './list-filters';
 import { inspectShims, listShims, seesItAsItIs, stopSignalOf } from './older-clients';
@@ -99,10 +100,8 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
     },
     post('{id}/start', async (request) => {
       await assertNoBody(request);
-      if (request.query.get('checkpoint'))
-        throw notImplemented('starting from a checkpoint is not supported: this daemon does not drive criu');
       // A start goes on when its client leaves: half a start helps nobody.
-      await startAndTidy(id(request), engine);
+      await startAndTidy(id(request), checkpointOf(request, engine), engine);
       return done;
     }),
     post('{id}/stop', async (request) => {
@@ -147,12 +146,12 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
 }
 
 /** A container with `--rm` that could not be started is removed like one that ended. */
-async function startAndTidy(reference: string, engine: Engine): Promise<void> {
+async function startAndTidy(reference: string, from: CheckpointReference | undefined, engine: Engine): Promise<void> {
   const container = engine.index.get(reference);
   await settleExit(container, engine);
   if (container.state.status === 'running') throw notModified('Container is already started');
   try {
-    await startContainer(container.id, engine, new AbortController().signal);
+    await startContainer(container.id, engine, new AbortController().signal, from);
   } catch (error) {
     if (container.record.hostConfig.AutoRemove && container.state.error !== '')
       await removeContainer(container.id, { force: true, volumes: true }, engine).catch((cause: unknown) => {

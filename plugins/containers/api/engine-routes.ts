@@ -1,12 +1,12 @@
 import type { ApiRoute } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import { archiveRoutes } from './archive-routes';
+import { checkpointRoutes } from './checkpoint-routes';
 import { commitRoute } from './commit-route';
 import { containerRoutes } from './container-routes';
 import { execRoutes } from './exec-routes';
 import { networkRoutes } from './network-routes';
 import { observeRoutes } from './observe-routes';
-import { refusedRoutes } from './refused-routes';
 import { streamRoutes } from './stream-routes';
 import { waitRoute } from './wait-route';
 
@@ -21,6 +21,6 @@ export function engineRoutes(engine: Engine): ApiRoute[] {
     ...observeRoutes(engine),
     commitRoute(engine),
     waitRoute(engine),
-    ...refusedRoutes(engine),
+    ...checkpointRoutes(engine),
   ];
 }

@@ -1,5 +1,6 @@
 import { errorMessage, formatTimeNs, parseTimeNs, type Task } from '@gantry/sdk';
 import type { Engine } from '../engine';
+import { removeUnfinishedCheckpoints } from './checkpoint-container';
 import { Container } from './container';
 import { handleExit, releaseRun, watchExit } from './exit-handler';
 import { startHealthMonitor } from './health-monitor';
@@ -62,6 +63,7 @@ export async function restoreContainers(engine: Engine): Promise<void> {
       .filter(({ id }) => !held.has(id))
       .map((container) => settle(container, engine)),
   );
+  await Promise.all(engine.index.all().map(removeUnfinishedCheckpoints));
   applyRestartPolicies(engine);
   // Not awaited: a volume driver may take its time.
   void removeUnfinished(engine);

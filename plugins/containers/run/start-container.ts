@@ -11,6 +11,7 @@ import {
 } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import { askSpecHooks } from '../hooks/spec-hooks';
+import { type CheckpointReference, existingCheckpoint } from './checkpoint-container';
 import type { Container } from './container';
 import { mountVolumes } from './container-volumes';
 import { watchExit } from './exit-handler';
@@ -27,12 +28,18 @@ import { unmountSubpaths } from './subpath-mounts';
  * Starts a created or exited container.
  *
  * @param reference full id, unique id prefix, or name
+ * @param from      a checkpoint that its processes go on from; absent = its program starts anew
  * @throws not-found     no such container
  * @throws not-modified  it runs already
  * @throws conflict      it is paused or being removed
  * @see Docker Engine API, POST /containers/{id}/start
  */
-export async function startContainer(reference: string, engine: Engine, signal: AbortSignal): Promise<void> {
+export async function startContainer(
+  reference: string,
+  engine: Engine,
+  signal: AbortSignal,
+  from?: CheckpointReference,
+): Promise<void> {
   const container = engine.index.get(reference);
   await engine.locks.run(container.id, async () => {
     const { status } = container.state;
@@ -43,16 +50,22 @@ export async function startContainer(reference: string, engine: Engine, signal: 
     container.restartBackoffMs = 0;
     container.record.restartCount = 0;
     container.record.stoppedByUser = false;
-    await startLocked(container, engine, signal);
+    const checkpoint = from && (await existingCheckpoint(reference, from, engine));
+    await startLocked(container, engine, signal, checkpoint);
   });
 }
 
 /** Starts it; the caller holds the container's lock. On failure everything is undone and the reason is recorded. */
-export async function startLocked(container: Container, engine: Engine, signal: AbortSignal): Promise<void> {
+export async function startLocked(
+  container: Container,
+  engine: Engine,
+  signal: AbortSignal,
+  checkpoint?: string,
+): Promise<void> {
   assertNotGoing(container);
   const undo = new CleanupStack();
   try {
-    const task = await runPlan(container, engine, undo, signal);
+    const task = await runPlan(container, engine, undo, signal, checkpoint);
     const now = formatTimeNs(engine.clock.nowNs());
     container.task = task;
     container.keepStopped = false;
@@ -72,7 +85,13 @@ export async function startLocked(container: Container, engine: Engine, signal: 
 }
 
 /** Each step leaves its undo on the stack before the next one begins. */
-async function runPlan(container: Container, engine: Engine, undo: CleanupStack, signal: AbortSignal): Promise<Task> {
+async function runPlan(
+  container: Container,
+  engine: Engine,
+  undo: CleanupStack,
+  signal: AbortSignal,
+  checkpoint: string | undefined,
+): Promise<Task> {
   const { record, directory } = container;
   const runtime = engine.runtimes.get(record.hostConfig.Runtime);
   if (runtime === undefined) throw systemError(`unknown or invalid runtime name: ${record.hostConfig.Runtime}`);
@@ -92,7 +111,7 @@ async function runPlan(container: Container, engine: Engine, undo: CleanupStack,
   const openStdin = record.config.OpenStdin;
   const terminal = record.config.Tty;
   const task = await engine.creations
-    .run(() => runtime.create({ id: record.id, spec, openStdin, terminal }, signal))
+    .run(() => runtime.create({ id: record.id, spec, openStdin, terminal, checkpoint }, signal))
     .catch((error: unknown) => {
       throw taskError(error);
     });

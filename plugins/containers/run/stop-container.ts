@@ -148,19 +148,19 @@ export async function hasEnded({ task }: Container): Promise<boolean> {
   return task === undefined || (await task.status().catch(() => 'stopped')) === 'stopped';
 }
 
-/** @throws conflict  it is not paused */
+/** @throws system  it is not paused, for which dockerd has no better status */
 export async function unpauseContainer(reference: string, engine: Engine): Promise<void> {
   const container = engine.index.get(reference);
   await engine.locks.run(container.id, async () => {
     if (container.state.status !== 'paused' || !container.task)
-      throw conflict(`Container ${container.id} is not paused`);
+      throw systemError(`Container ${container.id} is not paused`);
     await resume(container, engine);
   });
 }
 
 async function resume(container: Container, engine: Engine): Promise<void> {
   await container.task?.resume().catch(async (error: unknown) => {
-    if (await hasEnded(container)) throw conflict(`Container ${container.id} is not paused`);
+    if (await hasEnded(container)) throw systemError(`Container ${container.id} is not paused`);
     throw error;
   });
   container.change({ to: 'resumed' });

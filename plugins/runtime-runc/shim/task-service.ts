@@ -1,7 +1,7 @@
 import { EngineError, errorKind, stringifyJson, withDeadline } from '@gantry/sdk';
 import { familiarWords } from '../oci/familiar-words';
 import type { TtrpcClient } from '../ttrpc/client';
-import type { MessageName, Timestamp } from '../ttrpc/messages';
+import { encode, type MessageName, type Timestamp } from '../ttrpc/messages';
 
 /** What the shim says of a process. @see containerd, api/types/task/task.proto */
 export const taskStatus = { unknown: 0, created: 1, running: 2, stopped: 3, paused: 4, pausing: 5 } as const;
@@ -31,6 +31,8 @@ export interface CreateArguments {
   readonly stdin: string;
   readonly stdout: string;
   readonly stderr: string;
+  /** Directory of a checkpoint to go on from: the first process begins with `start`. */
+  readonly checkpoint?: string;
   readonly options?: AnyMessage;
 }
 
@@ -119,6 +121,12 @@ export class TaskService {
 
   async update(id: string, resources: AnyMessage): Promise<void> {
     await this.call('Update', 'UpdateRequest', { id, resources }, 'Empty');
+  }
+
+  /** Writes and reads of memory take their time. */
+  async checkpoint(id: string, path: string, exit: boolean): Promise<void> {
+    const options = { typeUrl: 'containerd.runc.v1.CheckpointOptions', value: encode('CheckpointOptions', { exit }) };
+    await this.call('Checkpoint', 'CheckpointTaskRequest', { id, path, options }, 'Empty', RUNTIME_MS);
   }
 
   private async call<T>(

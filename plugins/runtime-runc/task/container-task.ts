@@ -14,6 +14,7 @@ import {
   withDeadline,
 } from '@gantry/sdk';
 import type { CgroupDirectories } from '../oci/cgroup-directories';
+import { assertCriuWorks } from '../oci/criu';
 import { bundleFile, killShim, removeShimDirectory } from '../shim/shim';
 import { specAny, taskStatus } from '../shim/task-service';
 import { startExec } from './exec-process';
@@ -70,7 +71,9 @@ export class ContainerTask implements Task {
   }
 
   async start(): Promise<void> {
-    await this.init.service.start(this.id);
+    const pid = await this.init.service.start(this.id);
+    // One that goes on from a checkpoint has had no process so far.
+    if (this.init.pid === 0) this.init.follow(pid);
   }
 
   wait(): Promise<ExitStatus> {
@@ -150,6 +153,11 @@ export class ContainerTask implements Task {
     return startExec({ ...request, process }, this.id, this.environment.bundle, this.init.service, this.execs);
   }
 
+  async checkpoint({ directory, exit }: { directory: string; exit: boolean }): Promise<void> {
+    await assertCriuWorks();
+    await this.init.service.checkpoint(this.id, directory, exit);
+  }
+
   async oomKilled(): Promise<boolean> {
     const kills = await this.environment.cgroup?.oomKills();
     if (kills !== undefined) this.wasOomKilled = kills > 0;
@@ -198,7 +206,7 @@ export class ContainerTask implements Task {
   }
 
   private async endFirstProcess(): Promise<void> {
-    if (this.init.hasExited) return;
+    if (this.init.hasExited || this.init.pid === 0) return;
     try {
       await this.kill(SIGKILL).catch(() => undefined);
       await withDeadline(`the end of container ${this.id}`, EXIT_MS, () => this.init.wait());

@@ -38,7 +38,13 @@ const schema = {
   Timestamp: message({ seconds: [1, 'int64'], nanos: [2, 'int32'] }),
   Empty: message({}),
 
-  CreateTaskRequest: message({ id: [1, 'string'], bundle: [2, 'string'], ...stdio(4), options: [10, 'Any'] }),
+  CreateTaskRequest: message({
+    id: [1, 'string'],
+    bundle: [2, 'string'],
+    ...stdio(4),
+    checkpoint: [8, 'string'],
+    options: [10, 'Any'],
+  }),
   PidResponse: message({ pid: [1, 'uint32'] }),
   ProcessRequest: message(process),
   ContainerRequest: message({ id: [1, 'string'] }),
@@ -56,6 +62,8 @@ const schema = {
   ResizeRequest: message({ ...process, width: [3, 'uint32'], height: [4, 'uint32'] }),
   KillRequest: message({ ...process, signal: [3, 'uint32'], all: [4, 'bool'] }),
   CloseIoRequest: message({ ...process, stdin: [3, 'bool'] }),
+  CheckpointTaskRequest: message({ id: [1, 'string'], path: [2, 'string'], options: [3, 'Any'] }),
+  CheckpointOptions: message({ exit: [1, 'bool'] }),
   UpdateRequest: message({ id: [1, 'string'], resources: [2, 'Any'] }),
   ConnectResponse: message({ shimPid: [1, 'uint32'], taskPid: [2, 'uint32'], version: [3, 'string'] }),
   ShutdownRequest: message({ id: [1, 'string'], now: [2, 'bool'] }),
