@@ -73,14 +73,14 @@ async function fromGit(
   const git = parseGitUrl(remote);
   const checkout = join(folder, 'git');
   await checkOut(git, checkout, { keepGitDirectory: false }, signal);
-  const selection = await files.select(checkout, {
+  const [selected] = await files.select(checkout, {
     instruction: 'COPY',
     sources: [git.directory === '' ? '.' : git.directory],
     excludes: [],
     parents: false,
     fromContext: true,
   });
-  const tree = new ListedTree(selection.sources[0]!.items);
+  const tree = new ListedTree(selected!.items);
   await ignore(tree, path);
   return fromTree(tree, path);
 }
@@ -109,19 +109,14 @@ async function spool(body: Readable, folder: string, signal: AbortSignal): Promi
   return TarTree.read(plain, signal);
 }
 
-async function fromTree(tree: SourceTree & Removable, path: string): Promise<BuildContext> {
+async function fromTree(tree: ListedTree, path: string): Promise<BuildContext> {
   const name = await locate(tree, path);
   const text = await readText(tree, name);
   const context = { ...named(text, path), tree };
   // The client's own ignore file has been applied by the client; it may hide these two from the build all the same.
   const ignored = await ignorePatterns(tree, path);
-  if (ignored !== undefined)
-    tree.remove((each) => (each === '.dockerignore' || each === name) && ignored.excludes(each));
+  for (const each of ['.dockerignore', name]) if (ignored?.excludes(each)) tree.delete(each);
   return context;
-}
-
-interface Removable {
-  remove(excluded: (path: string) => boolean): void;
 }
 
 async function locate(tree: SourceTree, path: string): Promise<string> {
@@ -141,12 +136,12 @@ function named(text: string, name: string): { dockerfile: string; dockerfileName
 }
 
 /** Leaves out what the context's own ignore file names: nobody has done it before for a context from elsewhere. */
-async function ignore(tree: SourceTree & Removable, dockerfile: string): Promise<void> {
+async function ignore(tree: ListedTree, dockerfile: string): Promise<void> {
   const patterns = await ignorePatterns(tree, dockerfile);
   if (patterns === undefined) return;
   // Both are needed to go on.
   const kept = new Set(['.dockerignore', posix.join('/', dockerfile).slice(1)]);
-  tree.remove((path) => !kept.has(path) && patterns.excludes(path));
+  await tree.remove((path) => !kept.has(path) && patterns.excludes(path));
 }
 
 /** That of the Dockerfile, or the common one. */

@@ -90,14 +90,14 @@ async function fromGit(source: string, instruction: InstructionOf<'add'>, step: 
   const git = parseGitUrl(source);
   const folder = join(build.folder, `git-${build.nextNumber()}`);
   await checkOut(git, folder, { keepGitDirectory: instruction.keepGitDirectory }, signal);
-  const selection = await build.builder.files.select(folder, {
+  const [selected] = await build.builder.files.select(folder, {
     instruction: 'ADD',
     sources: [git.directory === '' ? '.' : git.directory],
     excludes: instruction.excludes,
     parents: false,
     fromContext: true,
   });
-  return { ...selection.sources[0]!, isDownload: true };
+  return { ...selected!, isDownload: true };
 }
 
 /** The last part of the path, or what the server suggests. */

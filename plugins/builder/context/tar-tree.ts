@@ -16,8 +16,8 @@ export class TarTree extends ListedTree {
    * @throws system  it is not a tar archive, or ends early
    */
   static async read(path: string, signal: AbortSignal): Promise<TarTree> {
-    const tree = new TarTree([]);
-    const indexer = new Indexer(path, tree.entries);
+    const tree = new TarTree();
+    const indexer = new Indexer(path, tree);
     const reader = new TarReader(indexer);
     try {
       for await (const chunk of createReadStream(path, {
@@ -42,24 +42,23 @@ class Indexer {
 
   constructor(
     private readonly path: string,
-    private readonly entries: Map<string, SourceEntry>,
+    private readonly tree: ListedTree,
   ) {}
 
   entry(header: TarHeader): boolean {
     const name = cleanName(header.name);
     if (header.sparse !== undefined) throw new Error(`"${name}" is a sparse file, which a build context cannot hold`);
-    this.clear(name, header);
     if (header.type === 'file') {
       this.file = { name, header, offset: this.position, hash: createHash('sha256') };
       return true;
     }
     if (header.type === 'hardlink') {
-      const target = this.entries.get(cleanName(header.linkName));
+      const target = this.tree.find(cleanName(header.linkName));
       if (target === undefined) throw new Error(`hard link "${name}" leads to nothing in the archive`);
-      this.entries.set(name, target);
+      this.tree.set(name, target);
       return false;
     }
-    this.entries.set(name, entryOf(header, header.type, undefined, undefined));
+    this.tree.set(name, entryOf(header, header.type, undefined, undefined));
     return false;
   }
 
@@ -73,18 +72,11 @@ class Indexer {
     if (file === undefined) return;
     this.file = undefined;
     const content = { path: this.path, offset: file.offset };
-    this.entries.set(file.name, entryOf(file.header, 'file', content, file.hash.digest('hex')));
+    this.tree.set(file.name, entryOf(file.header, 'file', content, file.hash.digest('hex')));
   }
 
   raw(chunk: Buffer): void {
     this.position += chunk.length;
-  }
-
-  /** A later entry replaces an earlier one, with what is below it. */
-  private clear(name: string, header: TarHeader): void {
-    const before = this.entries.get(name);
-    if (before?.type !== 'directory' || header.type === 'directory') return;
-    for (const path of [...this.entries.keys()]) if (path.startsWith(`${name}/`)) this.entries.delete(path);
   }
 }
 

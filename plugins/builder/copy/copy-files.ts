@@ -1,8 +1,9 @@
 import { invalidParameter } from '@gantry/sdk';
 import { toBytes } from './byte-path';
+import { DirectoryTree } from './directory-tree';
 import { parseModeChange } from './file-mode';
 import { type Owner, resolveOwner } from './owner';
-import type { CopySource } from './select-files';
+import { type CopySource, findSources, type SelectRequest } from './select-files';
 import { TreeWriter } from './tree-writer';
 import { isArchive, unpackArchive } from './unpack-archive';
 
@@ -13,7 +14,8 @@ export interface CopyJob {
   readonly root: string;
   /** Absolute in that root; with a slash at the end it is a directory. */
   readonly destination: string;
-  readonly sources: readonly CopySource[];
+  /** Files that were chosen, or what to choose below a directory. */
+  readonly sources: readonly CopySource[] | { readonly from: string; readonly request: SelectRequest };
   /** `--chown`; undefined = `owner`. */
   readonly chown: string | undefined;
   /** Undefined = as the source has it. */
@@ -39,12 +41,14 @@ export async function copyFiles(job: CopyJob): Promise<void> {
   const writer = new TreeWriter(job.root, owner, mode);
   const destination = toBytes(job.destination);
   const wantsDirectory = destination.endsWith('/') || destination.endsWith('/.') || job.parents;
-  if (job.sources.length > 1 && !wantsDirectory)
+  const sources =
+    'from' in job.sources ? await findSources(new DirectoryTree(job.sources.from), job.sources.request) : job.sources;
+  if (sources.length > 1 && !wantsDirectory)
     throw invalidParameter(
       `When using ${job.instruction} with more than one source file, the destination must be a directory and end with a /`,
     );
   const target = writer.resolve(destination);
-  for (const source of job.sources) await copyOne(source, target, wantsDirectory, job, writer);
+  for (const source of sources) await copyOne(source, target, wantsDirectory, job, writer);
   writer.end();
 }
 

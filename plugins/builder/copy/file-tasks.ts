@@ -1,12 +1,13 @@
 import type { ErrorKind } from '@gantry/sdk';
 import type { CopyJob } from './copy-files';
-import type { CopyItem, Selection, SelectRequest } from './select-files';
+import type { CopyItem, CopySource, SelectRequest } from './select-files';
 
 /** What a file worker can do. Buffers arrive as Uint8Array. */
 export type FileTask =
-  /** @property counts items of each source that were sent ahead, in order; absent = they are in the job */
-  | { readonly kind: 'copy'; readonly job: CopyJob; readonly counts?: readonly number[] }
+  | { readonly kind: 'copy'; readonly job: CopyJob }
   | { readonly kind: 'make-directory'; readonly root: string; readonly path: string }
+  /** From a real directory, what the history says of the files. */
+  | { readonly kind: 'label'; readonly root: string; readonly request: SelectRequest }
   /** From a real directory. */
   | { readonly kind: 'select'; readonly root: string; readonly request: SelectRequest }
   /** Makes a part of a context real, with its owners. */
@@ -21,7 +22,7 @@ export type FileTask =
   | { readonly kind: 'remove-empty'; readonly root: string; readonly paths: readonly string[] };
 
 /** What a worker answers. */
-export type FileTaskResult = Selection | ResolvedPlace | readonly string[] | void;
+export type FileTaskResult = readonly CopySource[] | string | ResolvedPlace | readonly string[] | void;
 
 export interface ResolvedPlace {
   readonly path: string;
@@ -31,8 +32,24 @@ export interface ResolvedPlace {
 /** A part of a long list comes before the task it belongs to: one message of all would hold up the sender. */
 export type ToFileWorker =
   | { readonly job: number; readonly items: readonly CopyItem[]; readonly task?: undefined }
-  | { readonly job: number; readonly task: FileTask };
+  /** @property counts how many items of each list came ahead, in order; absent = they are in the task */
+  | { readonly job: number; readonly task: FileTask; readonly counts?: readonly number[] };
 
 export type FromFileWorker =
   | { readonly job: number; readonly result: FileTaskResult; readonly failed?: undefined }
   | { readonly job: number; readonly failed: { readonly kind: ErrorKind; readonly message: string } };
+
+/** The lists of files a task carries. */
+export function listsOf(task: FileTask): readonly (readonly CopyItem[])[] {
+  if (task.kind === 'unpack-tree') return [task.items];
+  if (task.kind !== 'copy' || 'from' in task.job.sources) return [];
+  return task.job.sources.map(({ items }) => items);
+}
+
+/** The task with these lists in place of its own. */
+export function withLists(task: FileTask, lists: readonly (readonly CopyItem[])[]): FileTask {
+  if (task.kind === 'unpack-tree') return { ...task, items: lists[0]! };
+  if (task.kind !== 'copy' || 'from' in task.job.sources) return task;
+  const sources = task.job.sources.map((source, index) => ({ ...source, items: lists[index]! }));
+  return { kind: 'copy', job: { ...task.job, sources } };
+}

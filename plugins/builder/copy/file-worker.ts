@@ -3,9 +3,9 @@ import { parentPort } from 'node:worker_threads';
 import { errorKind, errorMessage } from '@gantry/sdk';
 import { copyFiles, makeDirectory } from './copy-files';
 import { DirectoryTree } from './directory-tree';
-import type { FileTask, FileTaskResult, FromFileWorker, ToFileWorker } from './file-tasks';
+import { type FileTask, type FileTaskResult, type FromFileWorker, type ToFileWorker, withLists } from './file-tasks';
 import { makeEqual } from './make-equal';
-import { type CopyItem, selectFiles } from './select-files';
+import { type CopyItem, findSources, labelOf, withDigests } from './select-files';
 import { missingPaths, removeEmpty, resolveInside, unpackTree } from './unpack-tree';
 
 const port = parentPort!;
@@ -19,7 +19,7 @@ port.on('message', (message: ToFileWorker) => {
     return;
   }
   const { job } = message;
-  const task = withItems(message.task, items);
+  const task = message.counts === undefined ? message.task : complete(message.task, message.counts, items);
   items = [];
   perform(task).then(
     (result) => port.postMessage({ job, result } satisfies FromFileWorker),
@@ -30,16 +30,14 @@ port.on('message', (message: ToFileWorker) => {
   );
 });
 
-/** Gives the sources of a copy the items that came ahead. */
-function withItems(task: FileTask, ahead: readonly CopyItem[]): FileTask {
-  if (task.kind !== 'copy' || ahead.length === 0) return task;
+/** Gives a task the items that came ahead. */
+function complete(task: FileTask, counts: readonly number[], ahead: readonly CopyItem[]): FileTask {
   let at = 0;
-  const sources = task.job.sources.map((source, index) => {
-    const count = task.counts?.[index] ?? 0;
+  const lists = counts.map((count) => {
     at += count;
-    return { ...source, items: ahead.slice(at - count, at) };
+    return ahead.slice(at - count, at);
   });
-  return { kind: 'copy', job: { ...task.job, sources } };
+  return withLists(task, lists);
 }
 
 async function perform(task: FileTask): Promise<FileTaskResult> {
@@ -48,8 +46,10 @@ async function perform(task: FileTask): Promise<FileTaskResult> {
       return copyFiles(task.job);
     case 'make-directory':
       return makeDirectory(task.root, task.path);
+    case 'label':
+      return labelOf(await findSources(new DirectoryTree(task.root), task.request));
     case 'select':
-      return selectFiles(new DirectoryTree(task.root), task.request);
+      return withDigests(await findSources(new DirectoryTree(task.root), task.request));
     case 'unpack-tree':
       return unpackTree(task.items, task.root);
     case 'resolve':

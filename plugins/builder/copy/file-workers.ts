@@ -4,8 +4,16 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
 import type { CopyJob } from './copy-files';
-import type { FileTask, FileTaskResult, FromFileWorker, ResolvedPlace, ToFileWorker } from './file-tasks';
-import type { CopyItem, Selection, SelectRequest } from './select-files';
+import {
+  type FileTask,
+  type FileTaskResult,
+  type FromFileWorker,
+  listsOf,
+  type ResolvedPlace,
+  type ToFileWorker,
+  withLists,
+} from './file-tasks';
+import type { CopyItem, CopySource, SelectRequest } from './select-files';
 
 interface Job {
   readonly id: number;
@@ -41,9 +49,14 @@ export class FileWorkers {
     return this.run({ kind: 'make-directory', root, path }) as Promise<void>;
   }
 
-  /** @throws as `selectFiles` */
-  select(root: string, request: SelectRequest): Promise<Selection> {
-    return this.run({ kind: 'select', root, request }) as Promise<Selection>;
+  /** @throws as `findSources` */
+  select(root: string, request: SelectRequest): Promise<readonly CopySource[]> {
+    return this.run({ kind: 'select', root, request }) as Promise<readonly CopySource[]>;
+  }
+
+  /** What the history says of files below a directory. @throws as `findSources` */
+  label(root: string, request: SelectRequest): Promise<string> {
+    return this.run({ kind: 'label', root, request }) as Promise<string>;
   }
 
   unpackTree(items: readonly CopyItem[], root: string): Promise<void> {
@@ -135,19 +148,18 @@ export class FileWorkers {
 /** Posts a job; a long list of files goes ahead in pieces, between which others get their turn. */
 async function send(worker: Worker, { id: job, task }: Job): Promise<void> {
   const post = (message: ToFileWorker) => worker.postMessage(message);
-  const total = task.kind === 'copy' ? task.job.sources.reduce((sum, { items }) => sum + items.length, 0) : 0;
-  if (task.kind !== 'copy' || total <= pieceItems) return post({ job, task });
-  const { sources } = task.job;
-  for (const { items } of sources)
+  const lists = listsOf(task);
+  if (lists.reduce((sum, items) => sum + items.length, 0) <= pieceItems) return post({ job, task });
+  for (const items of lists)
     for (let at = 0; at < items.length; at += pieceItems) {
       post({ job, items: items.slice(at, at + pieceItems) });
       await setImmediate();
     }
-  const empty = sources.map((source) => ({ ...source, items: [] }));
-  post({
-    job,
-    task: { kind: 'copy', job: { ...task.job, sources: empty }, counts: sources.map(({ items }) => items.length) },
-  });
+  const bare = withLists(
+    task,
+    lists.map(() => []),
+  );
+  post({ job, task: bare, counts: lists.map(({ length }) => length) });
 }
 
 /** The built worker, also when the sources themselves run (as the unit tests do). */

@@ -5,6 +5,7 @@ import { invalidParameter } from '@gantry/sdk';
 import { globExpression, hasWildcards } from '../context/glob';
 import { IgnorePatterns } from '../context/ignore-patterns';
 import { resolvePath, type SourceEntry, type SourceTree } from '../context/source-tree';
+import { Turns } from '../context/turns';
 import { forFs, toBytes, toText } from './byte-path';
 
 /** What a COPY or ADD names. Paths and patterns as in the Dockerfile, variables replaced. */
@@ -35,34 +36,48 @@ export interface CopySource {
   readonly items: readonly CopyItem[];
 }
 
-export interface Selection {
-  readonly sources: readonly CopySource[];
-  /** Hex SHA-256 over everything but times and owners. */
-  readonly digest: string;
-}
-
 /**
- * Finds what an instruction copies, and what it is worth as a cache key.
+ * Finds what an instruction copies.
  *
  * @throws invalid-parameter  nothing is there, or a path leads out of the context
  */
-export function selectFiles(tree: SourceTree, request: SelectRequest): Selection {
-  const ignored = IgnorePatterns.of(request.excludes);
-  const sources = request.sources.flatMap((source) => {
+export async function findSources(tree: SourceTree, request: SelectRequest): Promise<readonly CopySource[]> {
+  const finder = new Finder(tree, request);
+  const sources: CopySource[] = [];
+  for (const source of request.sources) {
     const wanted = cleanSource(source, request);
-    if (!hasWildcards(wanted)) return [selectOne(tree, unescaped(wanted), request, ignored)];
-    return expand(tree, wanted).map((path) => selectOne(tree, path, request, ignored));
-  });
+    const paths = hasWildcards(wanted) ? await finder.matching(wanted) : [wanted.replace(/\\(.)/g, '$1')];
+    for (const path of paths) sources.push(await finder.source(path));
+  }
   if (sources.length === 0) throw failed(request, 'no source files were specified');
-  return { sources, digest: digestOf(sources) };
+  return sources;
+}
+
+/** The same, with the digests of all files. */
+export function withDigests(sources: readonly CopySource[]): readonly CopySource[] {
+  return sources.map((source) => ({
+    ...source,
+    items: source.items.map(({ path, entry }) => ({
+      path,
+      entry: entry.type === 'file' ? { ...entry, digest: entry.digest ?? digestOfFile(entry) } : entry,
+    })),
+  }));
+}
+
+/** What the history says of files: `file:`, `dir:` or `multi:` with their digest. */
+export async function labelOf(sources: readonly CopySource[]): Promise<string> {
+  const kind = sources.length > 1 ? 'multi' : sources[0]?.isDirectory ? 'dir' : 'file';
+  return `${kind}:${await digestOf(sources)}`;
 }
 
 /** Hex SHA-256 of sources, without times and owners. */
-export function digestOf(sources: readonly CopySource[]): string {
+export async function digestOf(sources: readonly CopySource[]): Promise<string> {
+  const turns = new Turns();
   const hash = createHash('sha256');
   for (const { name, isDirectory, items } of sources) {
     hash.update(`${isDirectory ? 'd' : 'f'}\0${name}\0`);
     for (const { path, entry } of items) {
+      if (turns.areDue) await turns.give();
       const { device } = entry;
       hash.update(`${path}\0${entry.type}\0${entry.mode}\0${entry.linkName}\0${device?.major}:${device?.minor}\0`);
       if (entry.type === 'file') hash.update(entry.digest ?? digestOfFile(entry));
@@ -84,54 +99,66 @@ function cleanSource(source: string, request: SelectRequest): string {
   return posix.join('/', bytes).slice(1).replace(/\/$/, '');
 }
 
-function selectOne(tree: SourceTree, path: string, request: SelectRequest, ignored: IgnorePatterns): CopySource {
-  const found = resolvePath(tree, path);
-  const entry = found === undefined ? undefined : tree.find(found);
-  if (found === undefined || entry === undefined) {
-    const missing = `stat ${toText(path)}: file does not exist`;
-    throw failed(
-      request,
-      request.fromContext ? `file not found in build context or excluded by .dockerignore: ${missing}` : missing,
-    );
-  }
-  const items: CopyItem[] = [];
-  const isDirectory = entry.type === 'directory';
-  items.push({ path: '', entry });
-  if (isDirectory) walk(tree, found, '', ignored, items);
-  const name = request.parents ? path : posix.basename(path);
-  return { name, isDirectory, items };
-}
+/** Looks for the files of one instruction, a slice at a time. */
+class Finder {
+  private readonly turns = new Turns();
+  private readonly ignored: IgnorePatterns;
 
-function walk(tree: SourceTree, root: string, below: string, ignored: IgnorePatterns, items: CopyItem[]): void {
-  const directory = [root, below].filter(Boolean).join('/');
-  for (const name of tree.list(directory)) {
-    const path = below === '' ? name : `${below}/${name}`;
-    const entry = tree.find(directory === '' ? name : `${directory}/${name}`);
-    if (entry === undefined) continue;
-    const excluded = !ignored.isEmpty && ignored.excludes(toText(path));
-    if (!excluded) items.push({ path, entry });
-    // An exception may bring back something below.
-    if (entry.type === 'directory') walk(tree, root, path, ignored, items);
+  constructor(
+    private readonly tree: SourceTree,
+    private readonly request: SelectRequest,
+  ) {
+    this.ignored = IgnorePatterns.of(request.excludes);
   }
-}
 
-function expand(tree: SourceTree, pattern: string): string[] {
-  const matches = globExpression(pattern);
-  const found: string[] = [];
-  // Without `**` nothing deeper than the pattern can match.
-  const depth = pattern.includes('**') ? Number.POSITIVE_INFINITY : pattern.split('/').length;
-  const visit = (directory: string, level: number) => {
-    for (const name of tree.list(directory)) {
-      const path = directory === '' ? name : `${directory}/${name}`;
-      if (matches.test(path)) found.push(path);
-      else if (level < depth && tree.find(path)?.type === 'directory') visit(path, level + 1);
+  async source(path: string): Promise<CopySource> {
+    const { tree, request } = this;
+    const found = resolvePath(tree, path);
+    const entry = found === undefined ? undefined : tree.find(found);
+    if (found === undefined || entry === undefined) {
+      const missing = `stat ${toText(path)}: file does not exist`;
+      throw failed(
+        request,
+        request.fromContext ? `file not found in build context or excluded by .dockerignore: ${missing}` : missing,
+      );
     }
-  };
-  visit('', 1);
-  return found;
-}
+    const items: CopyItem[] = [{ path: '', entry }];
+    const isDirectory = entry.type === 'directory';
+    if (isDirectory) await this.walk(found, '', items);
+    return { name: request.parents ? path : posix.basename(path), isDirectory, items };
+  }
 
-const unescaped = (path: string) => path.replace(/\\(.)/g, '$1');
+  async matching(pattern: string): Promise<string[]> {
+    const matches = globExpression(pattern);
+    const found: string[] = [];
+    // Without `**` nothing deeper than the pattern can match.
+    const depth = pattern.includes('**') ? Number.POSITIVE_INFINITY : pattern.split('/').length;
+    const visit = async (directory: string, level: number) => {
+      for (const name of this.tree.list(directory)) {
+        if (this.turns.areDue) await this.turns.give();
+        const path = directory === '' ? name : `${directory}/${name}`;
+        if (matches.test(path)) found.push(path);
+        else if (level < depth && this.tree.find(path)?.type === 'directory') await visit(path, level + 1);
+      }
+    };
+    await visit('', 1);
+    return found;
+  }
+
+  private async walk(root: string, below: string, items: CopyItem[]): Promise<void> {
+    const directory = [root, below].filter(Boolean).join('/');
+    for (const name of this.tree.list(directory)) {
+      if (this.turns.areDue) await this.turns.give();
+      const path = below === '' ? name : `${below}/${name}`;
+      const entry = this.tree.find(directory === '' ? name : `${directory}/${name}`);
+      if (entry === undefined) continue;
+      const excluded = !this.ignored.isEmpty && this.ignored.excludes(toText(path));
+      if (!excluded) items.push({ path, entry });
+      // An exception may bring back something below.
+      if (entry.type === 'directory') await this.walk(root, path, items);
+    }
+  }
+}
 
 function digestOfFile({ content, size }: SourceEntry): string {
   const hash: Hash = createHash('sha256');

@@ -153,25 +153,24 @@ export class Build {
     const image = await this.sourceImage(from, step);
     const { files } = this.builder;
     const cleanup = new CleanupStack();
-    let selection: Promise<{ sources: readonly CopySource[]; digest: string }> | undefined;
-    const select = () => {
-      selection ??= (async () => {
-        const root = await this.openRootFilesystem(image);
-        cleanup.push(root.close);
-        return files.select(root.path, request);
-      })();
-      return selection;
+    let root: Promise<{ path: string }> | undefined;
+    const open = () => {
+      root ??= this.openRootFilesystem(image).then((opened) => {
+        cleanup.push(opened.close);
+        return opened;
+      });
+      return root;
     };
     const close = async () => {
-      await selection?.catch(() => undefined);
+      await root?.catch(() => undefined);
       await cleanup.runAll();
     };
     const key = JSON.stringify([image, request]);
     const known = this.builder.cache.fileLabels.get(key);
     try {
-      const label = known ?? labelOf(await select());
+      const label = known ?? (await files.label((await open()).path, request));
       this.builder.cache.fileLabels.set(key, label);
-      return { label, open: async () => (await select()).sources, close };
+      return { label, open: async () => ({ from: (await open()).path, request }), close };
     } catch (error) {
       await close();
       throw error;
@@ -323,12 +322,6 @@ export class Build {
       signal,
     );
   }
-}
-
-/** What the history says of files: `file:`, `dir:` or `multi:` with their digest. */
-export function labelOf({ sources, digest }: { sources: readonly CopySource[]; digest: string }): string {
-  const kind = sources.length > 1 ? 'multi' : sources[0]?.isDirectory ? 'dir' : 'file';
-  return `${kind}:${digest}`;
 }
 
 function fits({ os, architecture }: ImageSummary, platform: string): boolean {

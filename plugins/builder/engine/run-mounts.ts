@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { CleanupStack, invalidParameter } from '@gantry/sdk';
-import { selectFiles } from '../copy/select-files';
+import { digestOf, findSources } from '../copy/select-files';
 import { expandWord } from '../dockerfile/expand';
 import type { RunMount } from '../dockerfile/instructions';
 import type { Step } from './stage-runner';
@@ -137,9 +137,9 @@ async function prepareOne(
     parents: false,
     fromContext: true,
   } as const;
-  const { sources, digest } = selectFiles(tree, request);
+  const sources = await findSources(tree, request);
   return {
-    key: [type, target, digest, readOnly],
+    key: [type, target, await digestOf(sources), readOnly],
     async open() {
       const [first] = sources;
       const folder = await build.unpackContext(first!);

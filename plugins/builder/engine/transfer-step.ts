@@ -4,11 +4,11 @@ import { join, posix } from 'node:path';
 import { invalidParameter } from '@gantry/sdk';
 import { downloadSource, isGitSource, isUrl } from '../context/remote-source';
 import { toBytes } from '../copy/byte-path';
-import { type CopySource, digestOf, selectFiles } from '../copy/select-files';
+import type { CopyJob } from '../copy/copy-files';
+import { type CopySource, findSources, labelOf } from '../copy/select-files';
 import { expandText, expandWord } from '../dockerfile/expand';
 import { heredocText } from '../dockerfile/heredoc';
 import type { InstructionOf } from '../dockerfile/instructions';
-import { labelOf } from './build';
 import { notRun, type Step, stepKey, takeCached } from './stage-runner';
 import { variablesOf } from './stage-state';
 
@@ -59,7 +59,7 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
 interface Gathered {
   /** What the history says of the files, with their digest. */
   readonly label: string;
-  open(): Promise<readonly CopySource[]>;
+  open(): Promise<CopyJob['sources']>;
   close(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ async function gather(
       continue;
     }
     if (build.tree === undefined) throw invalidParameter(`${name} failed: missing build context`);
-    found.push(...selectFiles(build.tree, { ...request, sources: [source] }).sources);
+    found.push(...(await findSources(build.tree, { ...request, sources: [source] })));
   }
   if (instruction.kind === 'add' && instruction.checksum !== undefined && local.length > 0)
     throw invalidParameter('checksum can only be specified for HTTP(S) and git sources');
@@ -104,7 +104,7 @@ async function gather(
       `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
     );
   return {
-    label: labelOf({ sources: found, digest: digestOf(found) }),
+    label: await labelOf(found),
     open: async () => found,
     close: async () => {},
   };

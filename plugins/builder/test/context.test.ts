@@ -2,7 +2,7 @@ import { IgnorePatterns } from '../context/ignore-patterns';
 import { ListedTree } from '../context/listed-tree';
 import { resolvePath, type SourceEntry } from '../context/source-tree';
 import { parseModeChange } from '../copy/file-mode';
-import { selectFiles } from '../copy/select-files';
+import { digestOf, findSources } from '../copy/select-files';
 
 const entry = (more: Partial<SourceEntry>): SourceEntry => ({
   type: 'file',
@@ -49,14 +49,26 @@ test('links are followed inside the tree and cannot leave it', () => {
   expect(resolvePath(tree, 'd/../../../d/f')).toBe('d/f');
 });
 
-test('what is copied is worth the same whatever its time and owner, and another thing with another mode or name', () => {
+test('what is copied is worth the same whatever its time and owner, and another thing with another mode or name', async () => {
   const digest = (name: string, more: Partial<SourceEntry>) =>
-    selectFiles(treeOf({ [`d/${name}`]: more }), { ...request, sources: ['d'] }).digest;
-  const plain = digest('f', {});
-  expect(digest('f', { modifiedNs: 5n, uid: 7 })).toBe(plain);
-  expect(digest('f', { mode: 0o755 })).not.toBe(plain);
-  expect(digest('g', {})).not.toBe(plain);
-  expect(digest('f', { digest: 'other' })).not.toBe(plain);
+    findSources(treeOf({ [`d/${name}`]: more }), { ...request, sources: ['d'] }).then(digestOf);
+  const plain = await digest('f', {});
+  expect(await digest('f', { modifiedNs: 5n, uid: 7 })).toBe(plain);
+  expect(await digest('f', { mode: 0o755 })).not.toBe(plain);
+  expect(await digest('g', {})).not.toBe(plain);
+  expect(await digest('f', { digest: 'other' })).not.toBe(plain);
+});
+
+test('a large context is looked through without holding up others', async () => {
+  const tree = treeOf(Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`d${i % 100}/f${i}`, {}])));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await findSources(tree, { ...request, sources: ['.'] }).then(digestOf);
+  await tree.remove((path) => path.endsWith('7'));
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
+  expect(tree.find('d7/f7')).toBeUndefined();
+  expect(tree.list('d0')).toContain('f100');
 });
 
 test.each([
