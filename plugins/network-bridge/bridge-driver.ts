@@ -19,9 +19,10 @@ import { assertPools } from './bridge-pools';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
 import type { FirewallNetwork, PacketFilter } from './firewall/packet-filter';
 import { enableForwarding, ensureBridge, removeBridge } from './link/bridge-device';
+import { filterBridgedPackets } from './link/bridged-packets';
 import { createEndpointLink, macOf, removeEndpointLink, sandboxEnd } from './link/endpoint-link';
 import type { PortAllocator } from './ports/port-allocator';
-import { bindPorts, boundPorts, type PublishPolicy } from './published-ports';
+import { bindPorts, boundPorts, linkedPorts, type PublishPolicy } from './published-ports';
 import { restoreBridges } from './restore-bridges';
 
 export interface BridgeDriver extends NetworkDriver {
@@ -179,6 +180,14 @@ export function createBridgeDriver(deps: BridgeDeps): BridgeDriver {
       if (endpoint) await unpublish(endpoint);
     },
 
+    async setLinks(networkId, links) {
+      const { options, endpoints } = network(networkId);
+      if (options.icc) return;
+      const key = `links of ${networkId}`;
+      await firewall.unpublish(key);
+      await firewall.publish(key, linkedPorts(endpoints, links));
+    },
+
     restore: (stored) => restoreBridges(deps, stored),
 
     async close() {
@@ -238,6 +247,7 @@ export async function setUpNetwork(
     addresses: gateways,
     exclusive: options.isDefault,
   });
+  if (!options.icc && settings.bridge.manageFirewall) await filterBridgedPackets();
   if (settings.bridge.ipForward && !options.internal) enableForwarding(ipv6.length > 0);
   if (parts.firewall) await firewall.setNetwork(network.networkId, firewallNetwork(network));
 }

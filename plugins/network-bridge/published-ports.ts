@@ -1,4 +1,10 @@
-import { type BoundPort, type EndpointOptions, invalidParameter, type PortBinding } from '@gantry/sdk';
+import {
+  type BoundPort,
+  type EndpointLink,
+  type EndpointOptions,
+  invalidParameter,
+  type PortBinding,
+} from '@gantry/sdk';
 import { isIPv6, plainAddress } from './addresses';
 import type { BridgeEndpoint, BridgeNetwork } from './bridge-state';
 import type { FirewallPort } from './firewall/packet-filter';
@@ -82,6 +88,21 @@ export function openPorts(
   return targets.flatMap((targetIp) =>
     [...ports.values()].map(({ proto, port }) => ({ proto, hostIp: '', hostPort: 0, targetIp, targetPort: port })),
   );
+}
+
+/** Ports that are open for linked containers alone. Links are of IPv4, as their names in the hosts file are. */
+export function linkedPorts(
+  endpoints: ReadonlyMap<string, BridgeEndpoint>,
+  links: readonly EndpointLink[],
+): FirewallPort[] {
+  const addressOf = (endpointId: string) => plainAddress(endpoints.get(endpointId)?.iface.address ?? '');
+  const ports = links.flatMap(({ from, to, ports }) => {
+    const [sourceIp, targetIp] = [addressOf(from), addressOf(to)];
+    if (!sourceIp || !targetIp) return [];
+    return ports.map(({ proto, port }) => ({ proto, hostIp: '', hostPort: 0, targetIp, targetPort: port, sourceIp }));
+  });
+  // Two names for the same container are one link.
+  return [...new Map(ports.map((port) => [JSON.stringify(port), port])).values()];
 }
 
 /** Groups of host addresses; the addresses of a group share one port. */

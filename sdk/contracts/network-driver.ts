@@ -125,10 +125,24 @@ export interface NetworkDriver {
   ): Promise<readonly BoundPort[]>;
   revokeExternalConnectivity?(networkId: string, endpointId: string): Promise<void>;
   /**
+   * All links of a network, each time they change: endpoints that reach the exposed ports of others even where the
+   * network keeps its endpoints apart. In process only.
+   */
+  setLinks?(networkId: string, links: readonly EndpointLink[]): Promise<void>;
+  /**
    * After a restart: the networks and endpoints that still exist, so that the driver can repair the kernel's
    * state and drop what belongs to nobody. Called once before any other call.
    */
   restore?(networks: readonly RestoredNetwork[]): Promise<void>;
+}
+
+/** An endpoint that reaches ports of another one. */
+export interface EndpointLink {
+  /** Endpoint id. */
+  readonly from: string;
+  /** Endpoint id. */
+  readonly to: string;
+  readonly ports: EndpointOptions['exposedPorts'];
 }
 
 /** A node of the cluster, as drivers learn about it. */

@@ -123,6 +123,34 @@ export function firewallSuite(backend: keyof typeof packetFilters) {
     await docker('network', 'rm', 'apart');
   });
 
+  test('with icc=false containers of the default bridge reach the exposed ports of those they are linked to', async () => {
+    await daemon().stop();
+    daemon().changeConfig({ icc: false });
+    await daemon().start();
+    const both = 'mkdir -p /w && echo linked >/w/index.html && httpd -p 81 -h /w && exec httpd -f -p 80 -h /w';
+    await docker('run', '-d', '--name', 'child', '--expose', '80', 'busybox', 'sh', '-c', both);
+    const ip = await docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'child');
+    await docker('run', '-d', '--name', 'parent', '--link', 'child:kid', 'busybox', 'sleep', '600');
+    const ask = (where: string, url: string) =>
+      docker('exec', where, 'sh', '-c', `timeout 2 wget -qO- ${url} || echo blocked`);
+    await eventually('the link', async () => (await ask('parent', 'http://kid/')) === 'linked');
+    expect(await ask('parent', 'http://kid:81/')).toBe('blocked');
+    await docker('run', '-d', '--name', 'other', 'busybox', 'sleep', '600');
+    expect(await ask('other', `http://${ip}/`)).toBe('blocked');
+    await daemon().kill();
+    await daemon().start();
+    expect(await ask('parent', 'http://kid/')).toBe('linked');
+    await docker('restart', '-t', '0', 'child');
+    await eventually(
+      'the link to the restarted container',
+      async () => (await ask('parent', 'http://kid/')) === 'linked',
+    );
+    await docker('rm', '-f', 'child', 'parent', 'other');
+    await daemon().stop();
+    daemon().changeConfig({ icc: true });
+    await daemon().start();
+  });
+
   test('a routed network is reached by its own addresses at published ports only', async () => {
     const mode = ['-o', 'com.docker.network.bridge.gateway_mode_ipv4=routed'];
     await docker('network', 'create', ...mode, 'routed');

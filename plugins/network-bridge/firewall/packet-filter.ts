@@ -27,6 +27,8 @@ export interface FirewallPort {
   readonly hostPort: number;
   readonly targetIp: string;
   readonly targetPort: number;
+  /** Open for this address only, also where a network keeps its containers apart; for ports that are not translated. */
+  readonly sourceIp?: string;
 }
 
 /** What the settings say about all rules. */

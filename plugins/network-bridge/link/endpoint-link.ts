@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { changeBridgePort, changeLink, deleteLink, getLink, listLinks, newVeth } from '@gantry/sdk/linux/rtnetlink';
 import { addressBytes } from '../addresses';
+import { bridgedPacketsAreFiltered } from './bridged-packets';
 
 /** Name of the host's end; seven digits, as dockerd's. */
 export const hostEnd = (endpointId: string): string => `veth${endpointId.slice(0, 7)}`;
@@ -47,19 +48,11 @@ export async function createEndpointLink(socket: NetlinkSocket, link: EndpointLi
       // Where the kernel filters bridged packets, a container reaches itself through a published port by going out
       // of the port it came in by.
       changeLink(name, { alias: link.owner }),
+      // The packet filter keeps siblings apart where it sees them; isolated ports would cut off published ports as well.
       changeBridgePort(name, { hairpin: true, isolated: link.isolated && !bridgedPacketsAreFiltered() }),
     ]);
   } finally {
     if (namespaceFd !== undefined) closeSync(namespaceFd);
-  }
-}
-
-// Then the packet filter keeps siblings apart, and isolated ports would cut off published ports as well.
-function bridgedPacketsAreFiltered(): boolean {
-  try {
-    return readFileSync('/proc/sys/net/bridge/bridge-nf-call-iptables', 'utf8').trim() === '1';
-  } catch {
-    return false;
   }
 }
 

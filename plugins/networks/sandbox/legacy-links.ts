@@ -1,4 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
+import { type EndpointLink, invalidParameter } from '@gantry/sdk';
 import type { EndpointRecord } from '../records/sandbox-record';
 import type { HostsEntry } from './hosts-file';
 import type { LiveSandbox } from './live-sandbox';
@@ -26,6 +26,21 @@ export function linkedHosts(
       return { address: there.address.split('/')[0]!, names: names.join(' ') };
     }),
   );
+}
+
+/** Endpoints of a network that are linked to others of it, with the ports those expose. */
+export function endpointLinks(sandboxes: readonly LiveSandbox[], networkId: string): EndpointLink[] {
+  const on = (sandbox: LiveSandbox) => sandbox.endpoints.find((one) => one.networkId === networkId);
+  return sandboxes.flatMap((sandbox) => {
+    const from = on(sandbox);
+    if (from === undefined) return [];
+    return linksOf(from).flatMap(({ container }) => {
+      const target = sandboxes.find((other) => isNamed(other, container));
+      const to = target && on(target);
+      if (target === undefined || to === undefined) return [];
+      return [{ from: from.endpointId, to: to.endpointId, ports: target.request.exposedPorts }];
+    });
+  });
 }
 
 /** Whether a sandbox is linked to the container of another. */

@@ -16,6 +16,7 @@ import { newId } from '../networks/network-id';
 import type { SandboxRecord } from '../records/sandbox-record';
 import { attachEndpoint, dnsNames } from './attach-endpoint';
 import { detachEndpoint } from './detach-endpoint';
+import { DriverLinks } from './driver-links';
 import { replayAddresses } from './endpoint-addresses';
 import { revokeExternal, updateExternal } from './external-connectivity';
 import { settleGatewayNetwork } from './gateway-network';
@@ -33,8 +34,10 @@ export class Sandboxes {
   private readonly tails = new Map<string, Promise<void>>();
 
   private readonly names: SandboxNames;
+  private readonly links: DriverLinks;
 
   constructor(private readonly deps: SandboxDeps) {
+    this.links = new DriverLinks(deps);
     this.names = new SandboxNames(deps.networks, deps.log);
   }
 
@@ -175,6 +178,7 @@ export class Sandboxes {
 
   /** After a restart: drops endpoints whose interface is gone, as when a disconnect was cut short by a crash. */
   async repair(): Promise<void> {
+    await this.links.update(() => this.list());
     for (const { request } of this.list())
       await this.locks.run(request.containerId, async () => {
         const sandbox = this.live.get(request.containerId);
@@ -219,6 +223,7 @@ export class Sandboxes {
     }
     for (const other of this.list().filter((one) => one !== sandbox && isLinkedTo(one, sandbox)))
       await writeHosts(this.deps, other, this.list());
+    await this.links.update(() => this.list());
     for (const endpoint of sandbox.endpoints) this.publish(sandbox, endpoint.networkId, 'connect');
   }
 
@@ -243,6 +248,7 @@ export class Sandboxes {
     if (sandbox.key !== undefined) removeNetworkNamespace(sandbox.key);
     await this.deps.store.remove(containerId);
     this.live.delete(containerId);
+    await this.links.update(() => this.list());
     for (const endpoint of sandbox.endpoints) this.publish(sandbox, endpoint.networkId, 'disconnect');
     // The kernel needs a moment to take the interfaces down; their addresses are given back when it has.
     const tail = this.detachAll(sandbox).finally(() => {

@@ -95,12 +95,12 @@ export const familyOf = ({ targetIp }: FirewallPort): Family => (targetIp.includ
 
 /** The rule of a published port: an open one lets packets in, others translate. */
 export function portRule(port: FirewallPort): IptablesRule {
-  const { proto, hostIp, hostPort, targetIp, targetPort } = port;
+  const { proto, hostIp, hostPort, targetIp, targetPort, sourceIp } = port;
   if (hostPort === 0)
     return {
       table: 'filter',
       chain: 'DOCKER',
-      spec: `-d ${targetIp} -p ${proto} --dport ${targetPort} -j ACCEPT`,
+      spec: `${sourceIp === undefined ? '' : `-s ${sourceIp} `}-d ${targetIp} -p ${proto} --dport ${targetPort} -j ACCEPT`,
       first: true,
     };
   const target = targetIp.includes(':') ? `[${targetIp}]:${targetPort}` : `${targetIp}:${targetPort}`;

@@ -38,8 +38,11 @@ function elementOf(port: FirewallPort): MapElement {
   return { key: keyOf(port), ...(value === undefined ? {} : { value }) };
 }
 
-function keyOf({ hostIp, proto, hostPort, targetIp, targetPort }: FirewallPort): Uint8Array[] {
-  if (hostPort === 0) return [addressBytes(targetIp), Uint8Array.of(protocolNumber[proto]), portField(targetPort)];
+function keyOf({ hostIp, proto, hostPort, targetIp, targetPort, sourceIp }: FirewallPort): Uint8Array[] {
+  if (hostPort === 0) {
+    const source = sourceIp === undefined ? [] : [addressBytes(sourceIp)];
+    return [...source, addressBytes(targetIp), Uint8Array.of(protocolNumber[proto]), portField(targetPort)];
+  }
   const fields = [Uint8Array.of(protocolNumber[proto]), portField(hostPort)];
   return hostIp === '' ? fields : [addressBytes(hostIp), ...fields];
 }

@@ -57,7 +57,7 @@ export function chains(network: FirewallNetwork): string {
     ct status dnat accept
     ip daddr . meta l4proto . th dport @open4 accept
     ip6 daddr . meta l4proto . th dport @open6 accept
-    ${siblings}
+${network.icc ? '' : `    iifname ${bridge} ip saddr . ip daddr . meta l4proto . th dport @linked4 accept\n`}    ${siblings}
 ${network.trustedInterfaces.map((name) => `    iifname "${name}" accept\n`).join('')}${open('ipv4', network.gatewayMode4)}${open('ipv6', network.gatewayMode6)}    meta l4proto 1 ${network.gatewayMode4 === 'routed' ? 'accept' : 'drop'}
     meta l4proto 58 ${network.gatewayMode6 === 'routed' ? 'accept' : 'drop'}
     drop comment "port is not published"

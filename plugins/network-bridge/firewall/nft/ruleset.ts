@@ -55,6 +55,7 @@ export function tableScript(
   map addr6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; ${elements('addr6')} }
   set open4 { type ipv4_addr . inet_proto . inet_service; ${elements('open4')} }
   set open6 { type ipv6_addr . inet_proto . inet_service; ${elements('open6')} }
+  set linked4 { type ipv4_addr . ipv4_addr . inet_proto . inet_service; ${elements('linked4')} }
   chain raw-prerouting {
     type filter hook prerouting priority raw; policy accept;
     iifname @bridges ip daddr 127.0.0.0/8 drop
@@ -91,12 +92,13 @@ ${all.map(chains).join('')}}
 `;
 }
 
-export type MapName = 'any4' | 'addr4' | 'any6' | 'addr6' | 'open4' | 'open6';
-export const mapNames: readonly MapName[] = ['any4', 'addr4', 'any6', 'addr6', 'open4', 'open6'];
+export type MapName = 'any4' | 'addr4' | 'any6' | 'addr6' | 'open4' | 'open6' | 'linked4';
+export const mapNames: readonly MapName[] = ['any4', 'addr4', 'any6', 'addr6', 'open4', 'open6', 'linked4'];
 
 /** Which map of the table a port belongs to. */
 export function mapOf(port: FirewallPort): MapName {
   const version = port.targetIp.includes(':') ? 6 : 4;
+  if (port.sourceIp !== undefined) return 'linked4';
   if (port.hostPort === 0) return `open${version}`;
   return `${port.hostIp === '' ? 'any' : 'addr'}${version}`;
 }
@@ -106,7 +108,10 @@ function keyOf(port: FirewallPort): string {
 }
 
 function element(port: FirewallPort): string {
-  if (port.hostPort === 0) return `${port.targetIp} . ${protocolNumber[port.proto]} . ${port.targetPort}`;
+  if (port.hostPort === 0) {
+    const source = port.sourceIp === undefined ? '' : `${port.sourceIp} . `;
+    return `${source}${port.targetIp} . ${protocolNumber[port.proto]} . ${port.targetPort}`;
+  }
   return `${keyOf(port)} : ${port.targetIp} . ${port.targetPort}`;
 }
 
