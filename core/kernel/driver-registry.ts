@@ -1,4 +1,4 @@
-import { type Capability, type DriverSet, notFound } from '@gantry/sdk';
+import { type Capability, type DriverSet, EngineError, notFound } from '@gantry/sdk';
 import { isContribution } from './graph/resolve-graph';
 import { isSupervised } from './supervisor/call-limits';
 import { allWatchers, type CallWatcher, watchedInstance } from './watched-instance';
@@ -18,9 +18,15 @@ export interface DriverDiscovery {
    * @throws  it exists and cannot be used
    */
   offeredAs?(capabilityId: string, name: string, signal?: AbortSignal): Promise<string | undefined>;
+  /** Where a plugin of this name would be looked for. */
+  placeOf(name: string): string | undefined;
 }
 
-export const noDiscovery: DriverDiscovery = { find: async () => undefined, enumerate: async () => [] };
+export const noDiscovery: DriverDiscovery = {
+  find: async () => undefined,
+  enumerate: async () => [],
+  placeOf: () => undefined,
+};
 
 interface Entry {
   readonly owner: string;
@@ -96,7 +102,10 @@ export class DriverRegistry {
           return driver;
         }
         const found = await this.discovery.find(capability.id, name, signal);
-        if (found === undefined) throw notFound(`plugin "${name}" not found`);
+        if (found === undefined) {
+          const absentPlugin = { name, address: this.discovery.placeOf(name) };
+          throw new EngineError('not-found', `plugin "${name}" not found`, { absentPlugin });
+        }
         // Another request may have found it meanwhile: keep the first.
         if (set.get(name) === undefined) this.add(capability, name, `socket ${name}`, found);
         return set.get(name)!;

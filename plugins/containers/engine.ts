@@ -17,6 +17,7 @@ import type { ExecInstance } from './exec/exec-instance';
 import { ContainerIndex } from './records/container-index';
 import type { RecordStore } from './records/record-store';
 import type { Container } from './run/container';
+import type { PluginWaits } from './run/plugin-waits';
 import { Semaphore } from './run/semaphore';
 import type { HostFacts } from './spec/host-facts';
 
@@ -44,6 +45,7 @@ export interface Engine extends EngineNeeds {
   readonly creations: Semaphore;
   readonly execs: Map<string, ExecInstance>;
   readonly host: HostFacts;
+  readonly pluginWaits: PluginWaits;
   /** Probes since the daemon started. */
   readonly healthChecks: { total: number; failed: number };
   /** Set once the daemon is going down: nothing is restarted any more. */
@@ -61,6 +63,7 @@ export function makeEngine(
     locks: new KeyedLock(),
     creations: new Semaphore(2 * availableParallelism()),
     execs: new Map(),
+    pluginWaits: new Map(),
     healthChecks: { total: 0, failed: 0 },
     stopping: false,
   };

@@ -7,17 +7,23 @@ import {
   errorMessage,
   type NetworkDriver,
   type RestoredNetwork,
+  waitAtMost,
 } from '@gantry/sdk';
 import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
+import { isOwnIpam } from './ipam/request-replay';
 import { interfaceAddresses } from './networks/host-routes';
 import { driverOptions, ipamData, type NetworkSpec } from './networks/network-registry';
 import { defaultBridge, hostNetwork, noneNetwork } from './networks/predefined';
 import type { IpamConfig, NetworkRecord } from './records/network-record';
 import type { SandboxRecord } from './records/sandbox-record';
 import { endpointOptions } from './sandbox/attach-endpoint';
+import { keepsOwnBooks } from './sandbox/foreign-drivers';
 import { recordOf } from './sandbox/live-sandbox';
 import type { SandboxDeps } from './sandbox/sandbox-deps';
 import type { Sandboxes } from './sandbox/sandboxes';
+
+/** How long the start of the daemon waits for drivers of others. */
+const patienceMs = 1000;
 
 /**
  * Rebuilds the truth after a start: sandboxes of running containers are taken over, everything else that carries
@@ -29,9 +35,11 @@ export async function restoreNetworks(
   running: ReadonlySet<string>,
 ): Promise<void> {
   const kept: SandboxRecord[] = [];
+  const ended: SandboxRecord[] = [];
   for (const record of await deps.store.load()) {
     const { containerId } = record.request;
     if (running.has(containerId) && (record.key === undefined || existsSync(record.key))) kept.push(record);
+    else if (record.endpoints.some(({ networkId }) => keepsOwnBooks(deps, networkId))) ended.push(record);
     else await deps.store.remove(containerId);
   }
   await collectNamespaces(deps.namespaceDir, new Set(kept.map((record) => record.key)));
@@ -45,10 +53,31 @@ export async function restoreNetworks(
       });
     }
   }
+  for (const record of ended)
+    sandboxes.adoptEnded(
+      record,
+      record.endpoints.filter(({ networkId }) => keepsOwnBooks(deps, networkId)),
+    );
   await refreshDefaultBridge(deps, sandboxes);
   await restoreDrivers(deps, sandboxes);
   await makePredefined(deps);
-  await sandboxes.repair();
+  const foreign = [...tellForeign(deps), ...ended.map((record) => giveUp(deps, sandboxes, record))];
+  await waitAtMost(patienceMs, Promise.all([sandboxes.repair(), ...foreign]));
+}
+
+/** Address drivers of others learn what is on record. */
+function tellForeign(deps: SandboxDeps): Promise<unknown>[] {
+  const names = new Set(deps.networks.list().map(({ ipam }) => ipam.driver));
+  return [...names].filter((name) => !isOwnIpam(name)).map((name) => deps.ipam(name).catch(() => undefined));
+}
+
+async function giveUp(deps: SandboxDeps, sandboxes: Sandboxes, { request }: SandboxRecord): Promise<void> {
+  try {
+    await sandboxes.close(request.containerId);
+  } catch (error) {
+    const container = request.containerId;
+    deps.log.error('what an ended container held could not be given back', { container, error: errorMessage(error) });
+  }
 }
 
 async function restoreDrivers(deps: SandboxDeps, sandboxes: Sandboxes): Promise<void> {
@@ -57,8 +86,10 @@ async function restoreDrivers(deps: SandboxDeps, sandboxes: Sandboxes): Promise<
   for (const network of deps.networks.list())
     if (!network.configOnly) byDriver.set(network.driver, [...(byDriver.get(network.driver) ?? []), network]);
   for (const [name, networks] of byDriver) {
+    // Drivers on sockets are not told: the protocol has no word for it, and nobody waits for one that is not there.
+    const driver: NetworkDriver | undefined = deps.drivers.get(name);
+    if (driver === undefined) continue;
     try {
-      const driver: NetworkDriver = deps.drivers.get(name) ?? (await deps.drivers.resolve(name));
       await driver.restore?.(networks.map((network) => restoredNetwork(network, sandboxes)));
       await refreshPorts(deps, sandboxes, driver, new Set(networks.map(({ id }) => id)));
     } catch (error) {

@@ -15,6 +15,7 @@ import { requestSubject } from './api/request-subject';
 import { createDefaultIpam } from './ipam/default-ipam';
 import { builtInPools, readPool, uniqueLocalPool } from './ipam/default-pools';
 import { createNullIpam } from './ipam/null-ipam';
+import { ForeignIpam } from './ipam/request-replay';
 import { createNetworkManager } from './manager';
 import { networkInfo } from './network-info';
 import { hostRoutes } from './networks/host-routes';
@@ -59,9 +60,10 @@ export async function startNetworks({
   if (!sources.some(({ base }) => base.version === 6)) sources.push(uniqueLocalPool(settings.engineId));
   const defaultIpam = createDefaultIpam(sources);
   const nullIpam = createNullIpam();
+  const foreignIpam = new ForeignIpam(needs.ipamDrivers, () => ({ networks: registry, sandboxes }), log);
   const ipam = async (name: string): Promise<IpamDriver> => {
     if (name === 'default' || name === '') return defaultIpam;
-    return name === 'null' ? nullIpam : needs.ipamDrivers.resolve(name);
+    return name === 'null' ? nullIpam : foreignIpam.get(name);
   };
 
   const registry: NetworkRegistry = new NetworkRegistry({

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { cancelled, EngineError, errorMessage, systemError, unavailable } from '../errors';
+import { cancelled, EngineError, errorMessage, systemError } from '../errors';
 import { type Clock, systemClock, withDeadline } from '../lifecycle';
 import { activateMethod, decodeActivate, type ErrorField } from '../wire';
 import { parsePluginAddress } from './address';
@@ -117,6 +117,10 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
     );
   }
 
+  const { name, address } = options;
+  const unreached = (kind: 'unavailable' | 'deadline', message: string, cause: unknown) =>
+    new EngineError(kind, message, { cause, absentPlugin: { name, address } });
+
   async function callOnce(call: PluginCall): Promise<unknown> {
     const where = `${call.method}: plugin "${options.name}" at ${options.address}`;
     const timeoutMs = options.timeoutMs ?? call.timeoutMs;
@@ -128,7 +132,9 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
           : await withDeadline(where, timeoutMs, (signal) => send(call, signal), call.signal);
     } catch (error) {
       if (call.signal?.aborted) throw cancelled(`${where}: the call was cancelled`, error);
-      if (error instanceof NoAnswer) throw unavailable(`${where} cannot be reached: ${error.message}`, error);
+      if (error instanceof NoAnswer)
+        throw unreached('unavailable', `${where} cannot be reached: ${error.message}`, error);
+      if (error instanceof EngineError && error.kind === 'deadline') throw unreached('deadline', error.message, error);
       if (error instanceof EngineError) throw error;
       throw systemError(`${where}: ${errorMessage(error)}`, error);
     }
@@ -170,8 +176,8 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
     } catch (error) {
       if (error instanceof EngineError && !signal.aborted) throw error;
       if (call.signal?.aborted) throw cancelled(`${where}: the call was cancelled`, error);
-      if (late.signal.aborted) throw new EngineError('deadline', `${where} did not answer within ${timeoutMs} ms`);
-      throw unavailable(`${where} cannot be reached: ${errorMessage(error)}`, error);
+      if (late.signal.aborted) throw unreached('deadline', `${where} did not answer within ${timeoutMs} ms`, error);
+      throw unreached('unavailable', `${where} cannot be reached: ${errorMessage(error)}`, error);
     } finally {
       clearTimeout(timer);
     }

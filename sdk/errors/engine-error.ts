@@ -16,19 +16,29 @@ export type ErrorKind =
   | 'deadline'
   | 'system';
 
+/** A plugin of another process that did not answer, or is not there at all. */
+export interface AbsentPlugin {
+  readonly name: string;
+  /** Where it was looked for, such as `unix:///run/docker/plugins/nfs.sock`. */
+  readonly address?: string;
+}
+
 /** An expected failure. The message is for people: it names the thing, the reason and the next step. */
 export class EngineError extends Error {
   /** When to ask again, for `rate-limited` and `unavailable`; clients are told as `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** Whose absence is the reason. */
+  readonly absentPlugin?: AbsentPlugin;
 
   constructor(
     readonly kind: ErrorKind,
     message: string,
-    options?: { cause?: unknown; retryAfterSeconds?: number },
+    options?: { cause?: unknown; retryAfterSeconds?: number; absentPlugin?: AbsentPlugin },
   ) {
     super(message, options);
     this.name = 'EngineError';
     if (options?.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds;
+    if (options?.absentPlugin !== undefined) this.absentPlugin = options.absentPlugin;
   }
 }
 
@@ -52,6 +62,15 @@ export function errorKind(error: unknown): ErrorKind {
 export function errorMessage(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;
   return String(error);
+}
+
+/** The plugin whose absence is behind a failure, looked for in it and in its causes. */
+export function absentPlugin(error: unknown): AbsentPlugin | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { absentPlugin: found } = at as Partial<EngineError>;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function make(kind: ErrorKind, message: string, cause: unknown): EngineError {

@@ -4,3 +4,4 @@ export * from './clock';
 export * from './deadline';
 export * from './exact-time';
 export * from './keyed-lock';
+export * from './wait-at-most';

@@ -8,6 +8,7 @@ import {
   type Logger,
   type PluginContext,
   type Reconfigure,
+  waitAtMost,
   withDeadline,
 } from '@gantry/sdk';
 import type { BootReport } from '../boot-report';
@@ -377,11 +378,4 @@ export class PluginHost {
 }
 
 /** Ends with the work, or after the patience that an optional plugin deserves. */
-async function orPatience(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, optionalPatienceMs);
-  });
-  await Promise.race([work, patience]);
-  clearTimeout(timer);
-}
+const orPatience = (work: Promise<unknown>): Promise<void> => waitAtMost(optionalPatienceMs, work);

@@ -1,4 +1,4 @@
-import { errorMessage, unavailable } from '@gantry/sdk';
+import { type AbsentPlugin, EngineError, errorMessage } from '@gantry/sdk';
 
 /** Pauses between trials in milliseconds; the last one repeats, so that who returns is used within two seconds. */
 const pausesMs = [250, 500, 1000, 2000] as const;
@@ -26,13 +26,12 @@ export class AwaitedPlugin<T> {
   private lastError: string | undefined;
 
   /**
-   * @param what      how messages name it
    * @param ask       one trial
    * @param arrived   it has answered; called once
    * @param failed    a trial has failed
    */
   constructor(
-    private readonly what: string,
+    private readonly plugin: AbsentPlugin,
     private readonly ask: (signal: AbortSignal) => Promise<T>,
     private readonly arrived: (plugin: T) => void,
     private readonly failed: (error: unknown) => void,
@@ -86,7 +85,8 @@ export class AwaitedPlugin<T> {
     for (const waiter of this.waiters) {
       if (!whom(waiter)) continue;
       this.waiters.delete(waiter);
-      waiter.reject(unavailable(`${this.what} does not answer: ${reason}`));
+      const message = `plugin "${this.plugin.name}" at ${this.plugin.address} does not answer: ${reason}`;
+      waiter.reject(new EngineError('unavailable', message, { absentPlugin: this.plugin }));
     }
   }
 }

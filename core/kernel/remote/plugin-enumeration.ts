@@ -1,3 +1,5 @@
+import { waitAtMost } from '@gantry/sdk';
+
 /** How long a request waits for plugins that it has not named. */
 const patienceMs = 1000;
 /** A plugin that could not be used is left alone for a while before it is looked at again. */
@@ -39,17 +41,6 @@ export class PluginEnumeration {
       this.looks.set(name, look);
       if (last === undefined) fresh.push(look.work);
     }
-    if (fresh.length > 0) await orTimeout(Promise.all(fresh), patienceMs);
+    if (fresh.length > 0) await waitAtMost(patienceMs, Promise.all(fresh));
   }
-}
-
-async function orTimeout(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    work,
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    }),
-  ]);
-  clearTimeout(timer);
 }

@@ -99,6 +99,11 @@ export class RemotePlugins implements DriverDiscovery {
     return found.filter(({ kinds }) => kinds.includes(kind.implementsName)).map(({ name }) => name);
   }
 
+  /** Where a plugin of this name would be looked for first. */
+  placeOf(name: string): string {
+    return `unix://${join(this.deps.directories.sockets, `${name}.sock`)}`;
+  }
+
   /** With one attempt: nobody has asked for it by its name. */
   private async activateFound(name: string): Promise<void> {
     const found = await this.locate(name);
@@ -162,7 +167,7 @@ export class RemotePlugins implements DriverDiscovery {
     let complained = false;
     this.forgetAwaited(name, 'it was replaced');
     const awaited = new AwaitedPlugin<ActivePlugin>(
-      `plugin "${name}" at ${plugin.address}`,
+      { name, address: plugin.address },
       (signal) => this.greet(plugin, protocolClient().noRetry, signal),
       (found) => {
         this.awaited.delete(name);

@@ -38,6 +38,8 @@ export class SupervisedPlugin {
   /** Asks a plugin of another process whether it is there again. */
   probe: (() => Promise<unknown>) | undefined;
   private readonly breaker: CircuitBreaker;
+  /** The last failure that was no answer. */
+  private silence: unknown;
   private readonly running = new Set<Pending>();
   private readonly waiting: Pending[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -102,6 +104,7 @@ export class SupervisedPlugin {
       return Promise.reject(
         unavailable(
           `plugin "${this.name}" does not answer, and ${method} was not tried: ${this.lastError ?? 'it failed'}; the next trial is in ${Math.ceil(this.breaker.waitsMs(now) / 1000)} s`,
+          this.silence,
         ),
       );
     if (this.waiting.length >= maxWaiting)
@@ -175,6 +178,7 @@ export class SupervisedPlugin {
       return;
     }
     this.lastError = errorMessage(failure);
+    this.silence = failure;
     if (this.breaker.failed(performance.now())) this.changed(false);
     else if (this.breaker.isOpen) this.probeLater();
   }

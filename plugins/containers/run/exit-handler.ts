@@ -1,9 +1,10 @@
-import { type ExitStatus, errorMessage, formatTimeNs, type Task } from '@gantry/sdk';
+import { absentPlugin, type ExitStatus, errorMessage, formatTimeNs, type Task } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import { forgetUnstarted } from '../exec/exec';
 import { waitWhileMoving } from '../io/stream-end';
 import type { Container } from './container';
 import { unmountVolume } from './container-volumes';
+import { startWhenPluginsCome } from './plugin-waits';
 import { removeLocked } from './remove-container';
 import { restartDelayMs } from './restart-policy';
 import { unmountSharedMemory } from './shared-memory';
@@ -124,6 +125,7 @@ function restartLater(container: Container, delayMs: number, engine: Engine): vo
       if (delay.signal.aborted || container.state.status !== 'restarting' || engine.stopping) return;
       await startLocked(container, engine, new AbortController().signal).catch((error: unknown) => {
         engine.log.warn('restarting a container failed', { id: container.id, error: errorMessage(error) });
+        if (absentPlugin(error) !== undefined) void startWhenPluginsCome(container, engine).catch(() => undefined);
       });
     });
   })();

@@ -1,16 +1,21 @@
-import { errorMessage, formatTimeNs, parseTimeNs, type Task } from '@gantry/sdk';
+import { absentPlugin, errorMessage, formatTimeNs, parseTimeNs, type Task, waitAtMost } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import { removeUnfinishedCheckpoints } from './checkpoint-container';
 import { Container } from './container';
 import { handleExit, releaseRun, watchExit } from './exit-handler';
 import { startHealthMonitor } from './health-monitor';
 import { logInfo } from './log-info';
+import { startWhenPluginsCome } from './plugin-waits';
 import { reconcileNetworks } from './reconcile-networks';
 import { removeContainer, removeLocked } from './remove-container';
 import { startsWithDaemon } from './restart-policy';
-import { startContainer } from './start-container';
 import { isAlive } from './state';
 import { unmountSubpaths } from './subpath-mounts';
+
+/** How long the start of the daemon waits for the plugins of containers. */
+const PATIENCE_MS = 2000;
+/** How often a log driver that is not there is asked again. */
+const LOG_PAUSE_MS = 1500;
 
 /** What a daemon before this one left running. */
 interface Survivor {
@@ -39,9 +44,8 @@ export async function restoreContainers(engine: Engine): Promise<void> {
   const alive = new Set(survivors.filter(({ status }) => status !== 'stopped').map(({ container }) => container.id));
   const held = new Set(survivors.map(({ container }) => container.id));
   await engine.networks.restore(alive);
-  await Promise.all(
-    survivors.filter(({ status }) => status !== 'stopped').map(({ container }) => reconcileNetworks(container, engine)),
-  );
+  const running = survivors.filter(({ status }) => status !== 'stopped');
+  await waitAtMost(PATIENCE_MS, Promise.all(running.map(({ container }) => reconcileNetworks(container, engine))));
   for (const { container } of survivors)
     for (const { type, name, mountId } of container.record.mounts)
       if (type === 'volume') engine.volumes.adoptMount(name, mountId);
@@ -56,15 +60,14 @@ export async function restoreContainers(engine: Engine): Promise<void> {
     ),
   );
 
-  await Promise.all(survivors.map((survivor) => adopt(survivor, engine)));
-  await Promise.all(
-    engine.index
-      .all()
-      .filter(({ id }) => !held.has(id))
-      .map((container) => settle(container, engine)),
-  );
-  await Promise.all(engine.index.all().map(removeUnfinishedCheckpoints));
-  applyRestartPolicies(engine);
+  const ended = engine.index.all().filter(({ id }) => !held.has(id));
+  const work = ended.map(async (container) => {
+    await settle(container, engine);
+    await removeUnfinishedCheckpoints(container);
+    applyRestartPolicy(container, engine);
+  });
+  await waitAtMost(PATIENCE_MS, Promise.all([...work, ...survivors.map((survivor) => adopt(survivor, engine))]));
+  await Promise.all([...held].map((id) => removeUnfinishedCheckpoints(engine.index.get(id))));
   // Not awaited: a volume driver may take its time.
   void removeUnfinished(engine);
 }
@@ -140,18 +143,35 @@ async function adopt({ container, task, status }: Survivor, engine: Engine): Pro
   container.touch();
   // Otherwise a record from before a start that was never acknowledged would tell another time at each boot.
   await engine.store.save(record, { durable: false });
-  try {
-    container.pump = await engine.logs.startPump(record.log.type, logInfo(container), task.streams);
-    container.attachments.begin(container.pump, task.streams);
-  } catch (error) {
-    engine.log.error('the log of a container could not be continued', { id: record.id, error: errorMessage(error) });
-  }
+  await waitAtMost(PATIENCE_MS, continueLog(container, task, engine));
   if (status === 'stopped') {
     await engine.locks.run(record.id, async () => handleExit(container, task, await task.wait(), engine));
     return;
   }
   startHealthMonitor(container, engine);
   watchExit(container, task, engine);
+}
+
+/** A container whose log driver is not there waits for it with what it prints: nothing is lost. */
+async function continueLog(container: Container, task: Task, engine: Engine): Promise<void> {
+  const { record } = container;
+  for (let isWaiting = false; container.task === task && !engine.stopping; isWaiting = true) {
+    try {
+      container.pump = await engine.logs.startPump(record.log.type, logInfo(container), task.streams);
+      container.attachments.begin(container.pump, task.streams);
+      return;
+    } catch (error) {
+      const plugin = absentPlugin(error);
+      if (!isWaiting)
+        engine.log.error('the log of a container could not be continued', {
+          id: record.id,
+          error: errorMessage(error),
+          ...(plugin === undefined ? {} : { waitsFor: plugin.name }),
+        });
+      if (plugin === undefined) return;
+      await engine.clock.sleep(LOG_PAUSE_MS);
+    }
+  }
 }
 
 /** A container of which nothing runs any more, whatever its record says. */
@@ -168,7 +188,8 @@ async function settle(container: Container, engine: Engine): Promise<void> {
       });
     return;
   }
-  await releaseRun(container, undefined, engine);
+  // Whoever starts it now waits until it is free.
+  await engine.locks.run(record.id, () => releaseRun(container, undefined, engine));
   if (isAlive(record.state) || status === 'restarting') {
     // The machine went down with it: nobody saw its exit code.
     record.state = {
@@ -188,22 +209,20 @@ async function settle(container: Container, engine: Engine): Promise<void> {
     });
 }
 
-function applyRestartPolicies(engine: Engine): void {
-  for (const container of engine.index.all()) {
-    const { record } = container;
-    if (!record.started || isAlive(record.state) || record.state.status === 'restarting') continue;
-    const starts = startsWithDaemon(record.hostConfig.RestartPolicy, {
-      exitCode: record.state.exitCode,
-      stoppedByUser: record.stoppedByUser,
-      restartCount: record.restartCount,
-    });
-    if (!starts) continue;
-    // Not awaited: the API is there while they come up.
-    void startContainer(record.id, engine, new AbortController().signal).catch((error: unknown) => {
-      engine.log.warn('a container could not be started with the daemon', {
-        id: record.id,
-        error: errorMessage(error),
-      });
-    });
-  }
+function applyRestartPolicy(container: Container, engine: Engine): void {
+  const { record } = container;
+  if (!record.started || isAlive(record.state) || record.state.status === 'restarting') return;
+  const starts = startsWithDaemon(record.hostConfig.RestartPolicy, {
+    exitCode: record.state.exitCode,
+    stoppedByUser: record.stoppedByUser,
+    restartCount: record.restartCount,
+  });
+  if (!starts || engine.stopping) return;
+  container.restartBackoffMs = 0;
+  record.restartCount = 0;
+  record.stoppedByUser = false;
+  // Not awaited: the API is there while they come up.
+  void startWhenPluginsCome(container, engine).catch((error: unknown) => {
+    engine.log.warn('a container could not be started with the daemon', { id: record.id, error: errorMessage(error) });
+  });
 }

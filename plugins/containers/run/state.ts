@@ -36,6 +36,7 @@ export type StateChange =
   | { readonly to: 'resumed' }
   | { readonly to: 'exited'; readonly exitCode: number; readonly oomKilled: boolean; readonly at: string }
   | { readonly to: 'restarting'; readonly exitCode: number; readonly oomKilled: boolean; readonly at: string }
+  | { readonly to: 'waiting'; readonly error: string }
   | { readonly to: 'restart-given-up' }
   | { readonly to: 'removing' }
   | { readonly to: 'dead' };
@@ -47,6 +48,7 @@ const allowed: Record<StateChange['to'], readonly ContainerStatus[]> = {
   resumed: ['paused'],
   exited: ['running', 'paused', 'restarting'],
   restarting: ['running', 'paused'],
+  waiting: ['created', 'exited', 'restarting', 'dead'],
   'restart-given-up': ['restarting'],
   removing: ['created', 'exited', 'dead', 'restarting', 'removing'],
   dead: ['removing', 'exited', 'created'],
@@ -89,6 +91,8 @@ export function nextState(state: ContainerState, change: StateChange): Container
         oomKilled: change.oomKilled,
         finishedAt: change.at,
       };
+    case 'waiting':
+      return { ...state, status: 'restarting', pid: 0, error: change.error };
     case 'restart-given-up':
       return { ...state, status: 'exited', pid: 0 };
     case 'removing':

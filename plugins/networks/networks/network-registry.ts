@@ -14,6 +14,7 @@ import {
   type NetworkSummary,
   notFound,
 } from '@gantry/sdk';
+import { isOwnIpam } from '../ipam/request-replay';
 import type { IpamConfig, NetworkPool, NetworkRecord } from '../records/network-record';
 import { predefinedNames } from '../records/network-record';
 import type { RecordStore } from '../records/record-store';
@@ -61,10 +62,11 @@ export class NetworkRegistry {
 
   constructor(private readonly deps: RegistryDeps) {}
 
-  /** Reads the records and enters their pools into the IPAM drivers that want it. */
+  /** Reads the records and enters their pools into our own IPAM drivers. Those of others are told when they are there. */
   async load(): Promise<void> {
     for (const record of await this.deps.store.load()) this.networks.set(record.id, record);
     for (const record of this.list()) {
+      if (!isOwnIpam(record.ipam.driver)) continue;
       try {
         const ipam = await this.deps.ipam(record.ipam.driver);
         const { requiresRequestReplay } = await ipam.capabilities();

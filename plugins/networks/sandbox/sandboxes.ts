@@ -12,13 +12,15 @@ import type { NetlinkSocket } from '@gantry/sdk/linux/netlink';
 import { removeNetworkNamespace } from '@gantry/sdk/linux/network-namespaces';
 import { getLink } from '@gantry/sdk/linux/rtnetlink';
 import { SandboxNames } from '../dns/sandbox-names';
+import { isOwnIpam } from '../ipam/request-replay';
 import { newId } from '../networks/network-id';
-import type { SandboxRecord } from '../records/sandbox-record';
+import type { EndpointRecord, SandboxRecord } from '../records/sandbox-record';
 import { attachEndpoint, dnsNames } from './attach-endpoint';
 import { detachEndpoint } from './detach-endpoint';
 import { DriverLinks } from './driver-links';
 import { replayAddresses } from './endpoint-addresses';
 import { revokeExternal, updateExternal } from './external-connectivity';
+import { keepsOwnBooks } from './foreign-drivers';
 import { settleGatewayNetwork } from './gateway-network';
 import { createSandboxNamespace, openSandboxNetlink } from './interface-setup';
 import { isLinkedTo } from './legacy-links';
@@ -168,12 +170,25 @@ export class Sandboxes {
     this.live.set(request.containerId, sandbox);
     for (const endpoint of endpoints) {
       const network = this.deps.networks.byId(endpoint.networkId);
-      if (network === undefined) continue;
+      if (network === undefined || !isOwnIpam(network.ipam.driver)) continue;
       const addresses = { ipv4: endpoint.address, ipv6: endpoint.addressIPv6 };
       await replayAddresses(await this.deps.ipam(network.ipam.driver), network, addresses);
     }
     await recallSandboxFiles(this.deps, sandbox, this.list());
     await this.names.update(sandbox);
+  }
+
+  /** What drivers of others still hold for a container that ended unseen; `close` gives it back. */
+  adoptEnded({ sandboxId, request }: SandboxRecord, endpoints: readonly EndpointRecord[]): void {
+    this.live.set(request.containerId, {
+      sandboxId,
+      key: undefined,
+      request,
+      endpoints: [...endpoints],
+      pending: new Map(),
+      upstreams: [],
+      written: new Map(),
+    });
   }
 
   /** After a restart: drops endpoints whose interface is gone, as when a disconnect was cut short by a crash. */
@@ -246,19 +261,22 @@ export class Sandboxes {
     await revokeExternal(this.deps, sandbox);
     this.names.remove(sandbox);
     if (sandbox.key !== undefined) removeNetworkNamespace(sandbox.key);
-    await this.deps.store.remove(containerId);
+    // What others hold for it is on record until they have given it up.
+    const isForeign = sandbox.endpoints.some(({ networkId }) => keepsOwnBooks(this.deps, networkId));
+    if (!isForeign) await this.deps.store.remove(containerId);
     this.live.delete(containerId);
     await this.links.update(() => this.list());
     for (const endpoint of sandbox.endpoints) this.publish(sandbox, endpoint.networkId, 'disconnect');
     // The kernel needs a moment to take the interfaces down; their addresses are given back when it has.
-    const tail = this.detachAll(sandbox).finally(() => {
+    const tail = this.detachAll(sandbox, isForeign).finally(() => {
       if (this.tails.get(containerId) === tail) this.tails.delete(containerId);
     });
     this.tails.set(containerId, tail);
   }
 
-  private async detachAll(sandbox: LiveSandbox): Promise<void> {
+  private async detachAll(sandbox: LiveSandbox, isForeign: boolean): Promise<void> {
     for (const endpoint of [...sandbox.endpoints].reverse()) await detachEndpoint(this.deps, sandbox, endpoint);
+    if (isForeign) await this.deps.store.remove(sandbox.request.containerId);
   }
 
   private async undo(undo: CleanupStack, sandbox: LiveSandbox): Promise<void> {
