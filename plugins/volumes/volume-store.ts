@@ -17,6 +17,7 @@ import {
   type VolumeSummary,
 } from '@gantry/sdk';
 import { askForVolume, listDrivers, lookUpDriver, probeDrivers, scopeOf } from './driver-lookup';
+import { LateReturns } from './late-returns';
 import type { MountLedger } from './mount-ledger';
 import { copyOwnerAndMode, copyTree, isEmptyDirectory } from './populate';
 import type { VolumeRecord, VolumeRecords } from './volume-records';
@@ -37,9 +38,12 @@ export interface VolumeStoreDeps {
 /** The volume manager: records of our own, everything else asked of the drivers. */
 export class VolumeStore implements VolumeManager {
   private readonly locks = new KeyedLock();
+  private readonly lateReturns: LateReturns;
   private readonly references = new Map<string, Set<string>>();
 
-  constructor(private readonly deps: VolumeStoreDeps) {}
+  constructor(private readonly deps: VolumeStoreDeps) {
+    this.lateReturns = new LateReturns((name, mountId) => this.giveBack(name, mountId), deps.log);
+  }
 
   async create(request: CreateRequest, signal?: AbortSignal): Promise<VolumeSummary> {
     const anonymous = request.name === '';
@@ -111,7 +115,9 @@ export class VolumeStore implements VolumeManager {
         const driver = await this.driverOf(name, 'mount', signal);
         await this.deps.ledger.add(mountId, name);
         try {
-          return await driver.mount(name, mountId, signal);
+          const path = await driver.mount(name, mountId, signal);
+          this.lateReturns.forget(mountId);
+          return path;
         } catch (error) {
           // Without an answer the driver may have mounted it: give it back rather than leave it.
           if (errorKind(error) === 'deadline' || errorKind(error) === 'cancelled')
@@ -132,6 +138,15 @@ export class VolumeStore implements VolumeManager {
   }
 
   async unmount(name: string, mountId: string): Promise<void> {
+    try {
+      await this.giveBack(name, mountId);
+    } catch (error) {
+      this.lateReturns.add(name, mountId, error);
+      throw error;
+    }
+  }
+
+  private async giveBack(name: string, mountId: string): Promise<void> {
     await this.locks.run(name, async () => {
       const record = this.deps.records.get(name);
       // Removed by force meanwhile: there is nobody left to tell.

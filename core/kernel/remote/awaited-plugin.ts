@@ -6,8 +6,6 @@ const pausesMs = [250, 500, 1000, 2000] as const;
 const maxPending = 5;
 /** How long those who need the plugin wait for it at first, as for any plugin (P-CALL-5). */
 const patienceMs = 15_000;
-/** How long they wait when it has not been there for longer than that: for one more trial. */
-const shortPatienceMs = 2500;
 
 interface Waiter<T> {
   readonly until: number;
@@ -41,8 +39,9 @@ export class AwaitedPlugin<T> {
 
   /** @throws unavailable  it has not come in time */
   wait(): Promise<T> {
-    const now = performance.now();
-    const until = Math.max(this.since + patienceMs, now + shortPatienceMs);
+    const until = this.since + patienceMs;
+    // Who has been gone for long is not waited for: it is asked every two seconds anyhow.
+    if (until < performance.now() && this.lastError !== undefined) return Promise.reject(this.absence(this.lastError));
     return new Promise((resolve, reject) => this.waiters.add({ until, resolve, reject }));
   }
 
@@ -85,8 +84,13 @@ export class AwaitedPlugin<T> {
     for (const waiter of this.waiters) {
       if (!whom(waiter)) continue;
       this.waiters.delete(waiter);
-      const message = `plugin "${this.plugin.name}" at ${this.plugin.address} does not answer: ${reason}`;
-      waiter.reject(new EngineError('unavailable', message, { absentPlugin: this.plugin }));
+      waiter.reject(this.absence(reason));
     }
+  }
+
+  private absence(reason: string): EngineError {
+    const { name, address } = this.plugin;
+    const message = `plugin "${name}" at ${address} does not answer: ${reason}`;
+    return new EngineError('unavailable', message, { absentPlugin: this.plugin });
   }
 }

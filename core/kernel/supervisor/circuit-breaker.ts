@@ -45,12 +45,12 @@ export class CircuitBreaker {
     return wasOpen;
   }
 
-  /** @returns true when that opened it */
-  failed(now: number): boolean {
+  /** @param isSure one failure is enough. @returns true when that opened it */
+  failed(now: number, isSure = false): boolean {
     const { failures, firstWaitMs, longestWaitMs } = this.settings;
     const wasOpen = this.isOpen;
     this.trying = false;
-    if (!wasOpen && ++this.inARow < failures) return false;
+    if (!wasOpen && ++this.inARow < failures && !isSure) return false;
     this.waitMs = wasOpen ? Math.min(this.waitMs * 2, longestWaitMs) : firstWaitMs;
     this.trialAt = now + this.waitMs;
     return !wasOpen;

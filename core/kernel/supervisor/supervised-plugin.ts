@@ -7,8 +7,13 @@ import { type BreakerSettings, CircuitBreaker } from './circuit-breaker';
 const maxInFlight = 64;
 /** A plugin of another process that has said nothing for so long when its caller gave up was silent. */
 const silenceMs = 1000;
+/** Who was asked again and again for so long is not there: the next callers need not wait as long. */
+const absenceMs = 10_000;
 /** Calls that may wait for their turn; more are refused. */
 const maxWaiting = 1024;
+
+/** A call that was refused because the plugin is known not to answer. */
+class NotTried extends EngineError {}
 
 /** What is counted about one method. */
 export interface MethodCounts {
@@ -102,9 +107,10 @@ export class SupervisedPlugin {
     const now = performance.now();
     if (!this.breaker.admits(now))
       return Promise.reject(
-        unavailable(
-          `plugin "${this.name}" does not answer, and ${method} was not tried: ${this.lastError ?? 'it failed'}; the next trial is in ${Math.ceil(this.breaker.waitsMs(now) / 1000)} s`,
-          this.silence,
+        new NotTried(
+          'unavailable',
+          `plugin "${this.name}" does not answer, and ${method} was not tried: ${errorMessage(this.silence)}; the next trial is in ${Math.ceil(this.breaker.waitsMs(now) / 1000)} s`,
+          { cause: this.silence },
         ),
       );
     if (this.waiting.length >= maxWaiting)
@@ -179,7 +185,7 @@ export class SupervisedPlugin {
     }
     this.lastError = errorMessage(failure);
     this.silence = failure;
-    if (this.breaker.failed(performance.now())) this.changed(false);
+    if (this.breaker.failed(performance.now(), this.probe !== undefined && afterMs >= absenceMs)) this.changed(false);
     else if (this.breaker.isOpen) this.probeLater();
   }
 
@@ -216,6 +222,7 @@ export class SupervisedPlugin {
     if (ms > counts.slowestMs) counts.slowestMs = ms;
     if (failure === undefined) return;
     counts.failed++;
+    if (failure instanceof NotTried) return;
     this.lastError = errorMessage(failure);
   }
 }

@@ -78,7 +78,9 @@ function bringersOf({ address = '' }: AbsentPlugin, engine: Engine): Container[]
   return engine.index
     .all()
     .filter(({ record }) =>
-      record.mounts.some(({ type, source }) => type === 'bind' && (path === source || path.startsWith(`${source}/`))),
+      record.mounts.some(
+        ({ type, source }) => type === 'bind' && `${path}/`.startsWith(source === '/' ? source : `${source}/`),
+      ),
     );
 }
 
