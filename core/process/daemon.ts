@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { errorMessage, type Logger } from '@gantry/sdk';
 import type { ApiServer } from '../api/api-server';
 import { forgetActivation } from '../api/listeners/activated-sockets';
@@ -47,6 +48,15 @@ export interface DaemonDeps {
 /** How long streams and requests in flight may take to end when the plugins have stopped. */
 const graceMs = 250;
 
+/**
+ * Patterns of clients reach regular expressions: one that backtracks without end is taken over by the linear engine.
+ * Called when the modules are loaded, because Node does not use its compiled code with other flags than it was built
+ * with.
+ */
+function boundPatternsOfClients(): void {
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+}
+
 /** The running whole: plugins behind sockets. */
 export class Daemon {
   constructor(private readonly deps: DaemonDeps) {}
@@ -72,6 +82,7 @@ export class Daemon {
       throw error instanceof PluginSetError ? located(error.problems, configuration) : error;
     }
     await authorization.activate();
+    boundPatternsOfClients();
     api.started();
     const report = plugins.report();
     for (const { name, reason } of report.skipped) {

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerOptions } from 'node:https';
 import type { Server } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import { invalidParameter, type Logger } from '@gantry/sdk';
 import { formatListenAddress, type ListenAddress, type TlsFiles } from './listen-address';
 import { listening } from './listening';
@@ -47,6 +46,8 @@ export async function tlsOptions(files: TlsFiles): Promise<ServerOptions> {
   // It is for verifying clients only, and dockerd does not look at it otherwise.
   const ca = verifyClients && caFile !== undefined ? await read(caFile, 'CA certificate') : undefined;
   // Each by itself first, so that the message names the one that is wrong.
+  // Loaded with the first TLS socket: the daemon boots without.
+  const { createSecureContext } = require('node:tls') as typeof import('node:tls');
   check(() => createSecureContext({ cert }), `${certFile} holds no TLS certificate in PEM form`);
   check(() => createSecureContext({ key }), `${keyFile} holds no private key in PEM form without a passphrase`);
   if (ca !== undefined) {

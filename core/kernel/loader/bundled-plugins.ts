@@ -1,8 +1,8 @@
-/** Plugins that come with the daemon, by name; their packages are `@gantry/plugin-<name>`. */
+/**
+ * Plugins that come with the daemon, by name; their packages are `@gantry/plugin-<name>`. The large ones stand last:
+ * who connects as soon as the sockets are open is answered between the first small ones.
+ */
 export const bundledPlugins: readonly string[] = [
-  'builder',
-  'containers',
-  'images',
   'log-fluentd',
   'log-gelf',
   'log-journald',
@@ -19,4 +19,7 @@ export const bundledPlugins: readonly string[] = [
   'runtime-runc',
   'volume-local',
   'volumes',
+  'images',
+  'builder',
+  'containers',
 ];

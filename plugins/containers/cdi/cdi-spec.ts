@@ -1,6 +1,8 @@
 import { errorMessage, invalidParameter } from '@gantry/sdk';
 import { type Decoded, flag, integer, listOf, mapOf, nullable, optional, struct, text } from '@gantry/sdk/decode';
-import { parse as parseYaml } from 'yaml';
+
+// Loaded with the first specification: most machines have none, and it is the largest module of this plugin.
+const loadYaml = () => require('yaml') as typeof import('yaml');
 
 /* Files that say what a device needs in a container. @see Container Device Interface specification */
 
@@ -59,7 +61,7 @@ export function isDeviceName(name: string): boolean {
 export function parseCdiSpec(content: string, path: string): CdiSpec {
   let value: unknown;
   try {
-    value = path.endsWith('.json') ? JSON.parse(content) : parseYaml(content);
+    value = path.endsWith('.json') ? JSON.parse(content) : loadYaml().parse(content);
   } catch (error) {
     throw invalidParameter(`cannot be read: ${errorMessage(error)}`, error);
   }
