@@ -203,6 +203,16 @@ test('a git repository is a context, at a branch and in a folder, and a source o
     const added = await build(api(), contextTar(`FROM busybox\nADD git://127.0.0.1:${port.number}/repo.git#main /r`));
     expect(added.error).toBeUndefined();
     expect(await addedFiles(api(), added.imageId!, 1)).toMatchObject({ '/r/sub/f': '0644 0:0 main' });
+    const withChecksum = (checksum: string) =>
+      build(
+        api(),
+        contextTar(
+          `FROM busybox\nARG C=${checksum}\nADD --checksum=$C --keep-git-dir git://127.0.0.1:${port.number}/repo.git#main /r`,
+        ),
+      );
+    const kept = await withChecksum(git('rev-parse', 'main').trim());
+    expect(Object.keys(await addedFiles(api(), kept.imageId!, 1))).toContain('/r/.git/HEAD');
+    expect((await withChecksum('0'.repeat(40))).error).toContain('expected checksum to match');
     expect(
       (await build(api(), Buffer.alloc(0), { remote: `git://127.0.0.1:${port.number}/nope.git` })).error,
     ).toContain('git');

@@ -30,6 +30,7 @@ export function parseGitUrl(text: string): GitSource {
  * Fetches one revision with its submodules.
  *
  * @param folder must not exist
+ * @returns the id of the commit
  * @throws system  git is missing, or cannot fetch it
  */
 export async function checkOut(
@@ -37,7 +38,7 @@ export async function checkOut(
   folder: string,
   options: { readonly keepGitDirectory: boolean },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const git = (...args: string[]) => runGit(args, folder, signal);
   await runGit(['init', '--quiet', folder], '/', signal);
   await git('remote', 'add', 'origin', url);
@@ -45,20 +46,31 @@ export async function checkOut(
     await git('fetch', '--quiet', '--depth', '1', 'origin', '--', ref ?? 'HEAD');
     await git('checkout', '--quiet', 'FETCH_HEAD');
   } catch (error) {
-    if (signal.aborted || ref === undefined) throw error;
-    // A short commit id, or a server that gives out branches only.
-    await git('fetch', '--quiet', '--tags', 'origin');
-    await git('checkout', '--quiet', ref);
+    if (signal.aborted) throw error;
+    // A short commit id, a server that gives out branches only, or one that is nothing but files.
+    await git('fetch', '--quiet', '--tags', 'origin', ...(ref === undefined ? ['HEAD'] : []));
+    await git('checkout', '--quiet', ref === undefined ? 'FETCH_HEAD' : await nameOf(ref, git));
   }
   await git('submodule', '--quiet', 'update', '--init', '--recursive', '--depth', '1');
+  const commit = await git('rev-parse', 'HEAD');
   if (!options.keepGitDirectory) await rm(join(folder, '.git'), { recursive: true, force: true });
+  return commit.trim();
 }
 
-function runGit(args: readonly string[], cwd: string, signal: AbortSignal): Promise<void> {
+/** A branch that was fetched is the server's, not ours. */
+async function nameOf(ref: string, git: (...args: string[]) => Promise<string>): Promise<string> {
+  const branch = `refs/remotes/origin/${ref}`;
+  return git('rev-parse', '--verify', '--quiet', branch).then(
+    () => branch,
+    () => ref,
+  );
+}
+
+function runGit(args: readonly string[], cwd: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('git', ['-c', 'protocol.ext.allow=never', ...args], {
       cwd,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       // Nobody is there to answer, and the administrator's own settings are not the build's.
       env: {
         PATH: process.env.PATH ?? '',
@@ -72,6 +84,10 @@ function runGit(args: readonly string[], cwd: string, signal: AbortSignal): Prom
       killSignal: 'SIGKILL',
     });
     let stderr = '';
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (stdout.length < 4096) stdout += chunk.toString();
+    });
     child.stderr.on('data', (chunk: Buffer) => {
       if (stderr.length < 4096) stderr += chunk.toString();
     });
@@ -82,7 +98,7 @@ function runGit(args: readonly string[], cwd: string, signal: AbortSignal): Prom
       else reject(systemError(`cannot run git: ${error.message}`, error));
     });
     child.once('close', (code) => {
-      if (code === 0) resolve();
+      if (code === 0) resolve(stdout);
       else reject(systemError(`error fetching: git ${args[0]} ended with ${code}: ${stderr.trim()}`));
     });
   });

@@ -30,7 +30,12 @@ export function globExpression(pattern: string): RegExp {
     } else if (char === '\\' && at + 1 < pattern.length) source += quoted(pattern[++at]!);
     else source += quoted(char);
   }
-  return new RegExp(`^${source}$`, 's');
+  try {
+    return new RegExp(`^${source}$`, 's');
+  } catch {
+    // A range that is none, such as [z-a], is a pattern that fits nothing.
+    return /(?!)/;
+  }
 }
 
 /** Whether a path holds anything that is not just a name. */

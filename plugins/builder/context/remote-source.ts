@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { invalidParameter } from '@gantry/sdk';
+import { EngineError, errorKind, errorMessage, invalidParameter } from '@gantry/sdk';
 import { toBytes } from '../copy/byte-path';
 import type { CopySource } from '../copy/select-files';
 import type { InstructionOf } from '../dockerfile/instructions';
@@ -26,9 +26,14 @@ export async function downloadSource(
   instruction: InstructionOf<'add'>,
   step: Step,
 ): Promise<CopySource> {
-  return isGitSource(source)
-    ? fromGit(source, instruction, step)
-    : fromHttp(source, destination, instruction.checksum, step);
+  try {
+    return isGitSource(source)
+      ? await fromGit(source, instruction, step)
+      : await fromHttp(source, destination, instruction.checksum, step);
+  } catch (error) {
+    if (step.signal.aborted) throw error;
+    throw new EngineError(errorKind(error), `ADD failed: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 async function fromHttp(
@@ -58,7 +63,7 @@ async function fromHttp(
   }
   const name = nameOf(found.url, found.contentDisposition);
   if (name === '' && destination.endsWith('/'))
-    throw invalidParameter(`ADD failed: cannot determine filename for source ${source}`);
+    throw invalidParameter(`cannot determine filename for source ${source}`);
   const modifiedMs = found.lastModifiedMs ?? 0;
   return {
     name: toBytes(name),
@@ -89,7 +94,10 @@ async function fromGit(source: string, instruction: InstructionOf<'add'>, step: 
   const { build, signal } = step;
   const git = parseGitUrl(source);
   const folder = join(build.folder, `git-${build.nextNumber()}`);
-  await checkOut(git, folder, { keepGitDirectory: instruction.keepGitDirectory }, signal);
+  const commit = await checkOut(git, folder, { keepGitDirectory: instruction.keepGitDirectory }, signal);
+  const { checksum } = instruction;
+  if (checksum !== undefined && (checksum.length < 7 || !commit.startsWith(checksum)))
+    throw invalidParameter(`expected checksum to match ${checksum}, got ${commit}`);
   const [selected] = await build.builder.files.select(folder, {
     instruction: 'ADD',
     sources: [git.directory === '' ? '.' : git.directory],

@@ -24,7 +24,10 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
   const chown = instruction.chown === undefined ? undefined : expand(instruction.chown);
   const chmod = instruction.chmod === undefined ? undefined : expand(instruction.chmod);
   const sources = instruction.sources.map(expand);
-  const gathered = await gather(instruction, name, sources, destination, step);
+  const excludes = instruction.excludes.map(expand);
+  const checksum =
+    instruction.kind === 'add' && instruction.checksum !== undefined ? { checksum: expand(instruction.checksum) } : {};
+  const gathered = await gather({ ...instruction, excludes, ...checksum }, name, sources, destination, step);
   try {
     const flags = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
     const shown = `${name} ${flags.join('')}${gathered.label} in ${wanted} `;
