@@ -154,7 +154,6 @@ export class PluginManager implements PluginSource {
     const { digest, sizeBytes } = await this.deps.images.push(plugin, onProgress, signal);
     onProgress({ status: `${tag}: digest: ${digest} size: ${sizeBytes}` });
     onProgress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: sizeBytes } });
-    this.publish('push', name, name);
   }
 
   /** @param timeoutS of each call to it; 0 = none */

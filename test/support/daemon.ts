@@ -135,7 +135,7 @@ export class TestDaemon {
     await this.end('SIGKILL', 5000);
   }
 
-  /** Removes containers, networks and volumes, so that only what the daemon forgot can be left. */
+  /** Removes containers, networks, volumes and managed plugins, so that only what the daemon forgot can be left. */
   async removeEverything({ keep = [] }: { readonly keep?: readonly string[] } = {}): Promise<void> {
     this.cli.endAll();
     const containers = (await this.api.get('/containers/json?all=1')).json<{ Id: string; Names: string[] }[]>();
@@ -148,6 +148,8 @@ export class TestDaemon {
     }
     const volumes = (await this.api.get('/volumes')).json<{ Volumes: { Name: string }[] | null }>();
     for (const { Name } of volumes.Volumes ?? []) await this.api.delete(`/volumes/${Name}?force=1`);
+    const plugins = (await this.api.get('/plugins')).json<{ Id: string }[]>();
+    for (const { Id } of plugins) await this.api.delete(`/plugins/${Id}?force=1`);
   }
 
   /**

@@ -89,7 +89,7 @@ export function pluginRoutes(manager: PluginManager, images: Pick<PluginImages, 
       async handle(request) {
         const name = request.params.name!;
         const pull = await pullRequest(request, remoteOf(request.query));
-        return progress(request, name, (send, signal) => manager.upgrade(name, pull, send, signal));
+        return progress(request, records.find(name).name, (send, signal) => manager.upgrade(name, pull, send, signal));
       },
     },
     {

@@ -18,6 +18,7 @@ import { hostPath, type PluginPaths, pluginPaths } from './plugin-paths';
 import { pluginSpec } from './plugin-spec';
 import { sharePropagatedMount, unmountAllIn } from './propagated-mount';
 import { RestartPause } from './restart-pause';
+import { SocketFolder } from './socket-folder';
 
 export interface ProcessDeps {
   readonly runtime: Runtime;
@@ -37,12 +38,15 @@ const stopPatienceMs = 10_000;
 export class PluginProcess {
   restarts = 0;
   readonly paths: PluginPaths;
+  private readonly sockets: SocketFolder;
   private readonly output: PluginOutput;
   private readonly pause: RestartPause;
   private readonly stopping = new AbortController();
   private task: Task | undefined;
   private root = '';
   private watching: Promise<void> | undefined;
+  /** Starts and takings over that are under way. */
+  private readonly underway = new Set<Promise<unknown>>();
 
   /** @param folder `<data root>/plugins/<id>` */
   constructor(
@@ -51,8 +55,14 @@ export class PluginProcess {
     private readonly deps: ProcessDeps,
   ) {
     this.paths = pluginPaths(deps.settings.execRoot, folder, plugin.id, plugin.config);
+    this.sockets = new SocketFolder(this.paths.sockets);
     this.output = new PluginOutput(plugin.id, deps.log);
     this.pause = new RestartPause(deps.clock);
+  }
+
+  /** Where it listens, as this process can reach it while the plugin runs. */
+  get socketAddress(): string {
+    return this.sockets.addressOf(this.plugin.config.Interface.Socket);
   }
 
   /** A path as the plugin sees it, on the host. */
@@ -65,15 +75,17 @@ export class PluginProcess {
    *
    * @throws system  it cannot be started, ended, or does not listen
    */
-  async start(): Promise<void> {
-    try {
-      await this.launch();
-      await this.listens();
-    } catch (error) {
-      await this.end();
-      throw error;
-    }
-    this.watch();
+  start(): Promise<void> {
+    return this.track(async () => {
+      try {
+        await this.launch();
+        await this.listens();
+      } catch (error) {
+        await this.end();
+        throw error;
+      }
+      this.watch();
+    });
   }
 
   /**
@@ -81,7 +93,11 @@ export class PluginProcess {
    *
    * @returns false  there is none; what was left of it is gone
    */
-  async adopt(): Promise<boolean> {
+  adopt(): Promise<boolean> {
+    return this.track(() => this.takeOver());
+  }
+
+  private async takeOver(): Promise<boolean> {
     const { runtime, images } = this.deps;
     // A socket that is bound into it went with the daemon that made it.
     const mustRestart = capabilitiesOf(this.plugin.config).includes('metricscollector');
@@ -90,6 +106,7 @@ export class PluginProcess {
     try {
       if (task !== undefined && !mustRestart && (await task.status()) === 'running') {
         this.root = await images.rootFilesystem(this.plugin.rootId).mount();
+        await this.sockets.open();
         this.output.follow(task.streams);
         await this.listens();
         this.watch();
@@ -105,13 +122,19 @@ export class PluginProcess {
     return false;
   }
 
-  /** Starts it, and goes on trying until it runs or is stopped: for plugins that were enabled before. */
-  async insist(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
+  /**
+   * Starts it, and goes on trying until it runs: for plugins that were enabled before.
+   *
+   * @returns false  it was stopped meanwhile
+   */
+  async insist(): Promise<boolean> {
+    for (;;) {
+      if (this.stopping.signal.aborted) return false;
       try {
         await this.start();
-        return;
+        return true;
       } catch (error) {
+        if (this.stopping.signal.aborted) return false;
         const waitMs = this.pause.nextMs();
         this.deps.log.error('an enabled plugin could not be started and is tried again', {
           plugin: this.plugin.name,
@@ -126,15 +149,16 @@ export class PluginProcess {
   /** Ends it, frees everything, and unmounts what it has left. Repeatable. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    await Promise.allSettled([this.watching, ...this.underway]);
     await this.end();
-    await this.watching;
     await unmountAllIn(this.folder);
     await rm(this.paths.logs, { recursive: true, force: true });
   }
 
   /** Lets go of it; it runs on. */
-  detach(): void {
+  async detach(): Promise<void> {
     this.stopping.abort();
+    await this.sockets.close();
   }
 
   private async launch(): Promise<void> {
@@ -145,9 +169,7 @@ export class PluginProcess {
       const root = images.rootFilesystem(plugin.rootId);
       undo.push(() => root.unmount());
       this.root = await root.mount();
-      // A socket of an earlier life would take nobody's connections.
-      await rm(paths.sockets, { recursive: true, force: true });
-      undo.push(() => rm(paths.sockets, { recursive: true, force: true }));
+      await this.sockets.clear();
       if (plugin.config.PropagatedMount !== '') await sharePropagatedMount(paths.propagated);
       const collects = capabilitiesOf(plugin.config).includes('metricscollector');
       const spec = await pluginSpec(plugin, {
@@ -175,7 +197,22 @@ export class PluginProcess {
       const words = this.output.lastWords;
       return `the plugin ended with exit code ${code}${words === '' ? '' : `: ${words}`}`;
     });
-    await awaitSocket(this.paths.socket, ended, this.deps.clock);
+    await awaitSocket(
+      { path: this.paths.socket, address: this.socketAddress },
+      ended,
+      this.deps.clock,
+      this.stopping.signal,
+    );
+  }
+
+  private async track<T>(work: () => Promise<T>): Promise<T> {
+    const promise = work();
+    this.underway.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.underway.delete(promise);
+    }
   }
 
   /** Starts it again whenever it ends, later and later (P-RUN-4). */
@@ -223,7 +260,7 @@ export class PluginProcess {
       .rootFilesystem(this.plugin.rootId)
       .unmount()
       .catch(() => undefined);
-    await rm(this.paths.sockets, { recursive: true, force: true });
+    await this.sockets.remove();
   }
 
   private async endTask(): Promise<void> {

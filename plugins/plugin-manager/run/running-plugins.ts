@@ -1,4 +1,4 @@
-import { errorMessage, type Logger, type PluginDoor } from '@gantry/sdk';
+import { errorMessage, type Logger, type PluginDoor, unavailable } from '@gantry/sdk';
 import { capabilitiesOf, speaksProtocol } from '../config/plugin-config';
 import type { InstalledPlugin } from '../records/plugin-record';
 import { pluginLogs } from './plugin-paths';
@@ -49,7 +49,7 @@ export class RunningPlugins {
   bringBack(plugin: InstalledPlugin): void {
     const process = this.processOf(plugin);
     const offered = (async () => {
-      if (!(await process.adopt())) await process.insist();
+      if (!(await process.adopt()) && !(await process.insist())) throw unavailable('it was stopped before it ran');
       this.offer(process);
     })();
     offered.catch((error) =>
@@ -96,7 +96,7 @@ export class RunningPlugins {
 
   /** The daemon stops. @param keep they run on, and the next daemon takes them over */
   async close(keep: boolean): Promise<void> {
-    if (keep) for (const { process } of this.entries.values()) process.detach();
+    if (keep) await Promise.all([...this.entries.values()].map(({ process }) => process.detach()));
     else await Promise.all([...this.entries.keys()].map((id) => this.stop(id, { forGood: false })));
   }
 
@@ -108,7 +108,7 @@ export class RunningPlugins {
     const { plugin, paths } = process;
     this.deps.door.offer({
       name: plugin.name,
-      socketPath: paths.socket,
+      socketPath: process.socketAddress,
       kinds: speaksProtocol(plugin.config) ? capabilitiesOf(plugin.config) : [],
       timeoutMs: plugin.timeoutS * 1000,
       hostPath: (path) => process.hostPath(path),
