@@ -17,5 +17,7 @@ export async function openVolumes(options: {
     log.error('cannot read a volume record', { path, error: String(error) }),
   );
   const ledger = await MountLedger.open(join(options.runDir, 'mounts'));
-  return new VolumeStore({ records, ledger, drivers, events, log });
+  const store = new VolumeStore({ records, ledger, drivers, events, log });
+  await store.forgetCutShort();
+  return store;
 }

@@ -16,10 +16,10 @@ import {
   type VolumeManager,
   type VolumeSummary,
 } from '@gantry/sdk';
-import { askForVolume, listDrivers, lookUpDriver, probeDrivers, scopeOf } from './driver-lookup';
-import { LateReturns } from './late-returns';
+import { askForVolume, type DriverListing, listDrivers, lookUpDriver, probeDrivers, scopeOf } from './driver-lookup';
 import type { MountLedger } from './mount-ledger';
-import { copyOwnerAndMode, copyTree, isEmptyDirectory } from './populate';
+import { fillVolume } from './populate';
+import { VolumeMounts } from './volume-mounts';
 import type { VolumeRecord, VolumeRecords } from './volume-records';
 
 export const defaultDriver = 'local';
@@ -38,11 +38,21 @@ export interface VolumeStoreDeps {
 /** The volume manager: records of our own, everything else asked of the drivers. */
 export class VolumeStore implements VolumeManager {
   private readonly locks = new KeyedLock();
-  private readonly lateReturns: LateReturns;
+  private readonly mounts: VolumeMounts;
   private readonly references = new Map<string, Set<string>>();
 
   constructor(private readonly deps: VolumeStoreDeps) {
-    this.lateReturns = new LateReturns((name, mountId) => this.giveBack(name, mountId), deps.log);
+    const { ledger, log, records, drivers } = deps;
+    this.mounts = new VolumeMounts({
+      ledger,
+      locks: this.locks,
+      log,
+      driverOf: (name, signal) => this.driverOf(name, 'mount', signal),
+      recordedDriver: async (name) => {
+        const record = records.get(name);
+        return record && lookUpDriver(drivers, record.driver);
+      },
+    });
   }
 
   async create(request: CreateRequest, signal?: AbortSignal): Promise<VolumeSummary> {
@@ -81,12 +91,29 @@ export class VolumeStore implements VolumeManager {
         if (!volumes.has(volume.name))
           volumes.set(volume.name, summary({ ...record, name: volume.name, driver }, volume, scope));
       }
+    // Aside: whoever lists does not wait for it.
+    void this.forgetGone(listings);
     const silent = new Set(failures.map((failure) => failure.driver));
     for (const record of records.all())
       if (silent.has(record.driver))
         volumes.set(record.name, summary(record, { name: record.name, mountpoint: '' }, 'local'));
     const sorted = [...volumes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return { volumes: sorted, warnings: failures.map((failure) => failure.message).sort() };
+  }
+
+  /** At a start: records of volumes whose removal was cut short after the driver's part of it. */
+  async forgetCutShort(): Promise<void> {
+    const { listings } = await listDrivers(this.deps.drivers, [defaultDriver]);
+    await this.forgetGone(listings);
+  }
+
+  /** Drops records that a driver which lists its volumes does not know, once it has said so itself. */
+  private async forgetGone(listings: readonly DriverListing[]): Promise<void> {
+    for (const { driver, volumes } of listings) {
+      const present = new Set(volumes.map(({ name }) => name));
+      const missing = this.deps.records.all().filter((record) => record.driver === driver && !present.has(record.name));
+      for (const { name } of missing) await this.locks.run(name, () => this.find(name).catch(() => undefined));
+    }
   }
 
   async remove(name: string, options: { readonly force: boolean }, signal?: AbortSignal): Promise<void> {
@@ -108,54 +135,12 @@ export class VolumeStore implements VolumeManager {
     return [...(this.references.get(name) ?? [])];
   }
 
-  async mount(name: string, mountId: string, signal?: AbortSignal): Promise<string> {
-    return this.locks.run(
-      name,
-      async () => {
-        const driver = await this.driverOf(name, 'mount', signal);
-        await this.deps.ledger.add(mountId, name);
-        try {
-          const path = await driver.mount(name, mountId, signal);
-          this.lateReturns.forget(mountId);
-          return path;
-        } catch (error) {
-          // Without an answer the driver may have mounted it: give it back rather than leave it.
-          if (errorKind(error) === 'deadline' || errorKind(error) === 'cancelled')
-            await driver.unmount(name, mountId).catch(() => undefined);
-          await this.deps.ledger.remove(mountId);
-          const place = await driver.path(name).catch(() => '');
-          throw new EngineError(
-            errorKind(error),
-            `error while mounting volume '${place || name}': ${errorMessage(error)}`,
-            {
-              cause: error,
-            },
-          );
-        }
-      },
-      signal,
-    );
+  mount(name: string, mountId: string, signal?: AbortSignal): Promise<string> {
+    return this.mounts.mount(name, mountId, signal);
   }
 
-  async unmount(name: string, mountId: string): Promise<void> {
-    try {
-      await this.giveBack(name, mountId);
-    } catch (error) {
-      this.lateReturns.add(name, mountId, error);
-      throw error;
-    }
-  }
-
-  private async giveBack(name: string, mountId: string): Promise<void> {
-    await this.locks.run(name, async () => {
-      const record = this.deps.records.get(name);
-      // Removed by force meanwhile: there is nobody left to tell.
-      if (record !== undefined) {
-        const driver = await lookUpDriver(this.deps.drivers, record.driver);
-        await driver.unmount(name, mountId);
-      }
-      await this.deps.ledger.remove(mountId);
-    });
+  unmount(name: string, mountId: string): Promise<void> {
+    return this.mounts.unmount(name, mountId);
   }
 
   adoptMount(name: string, mountId: string): void {
@@ -164,14 +149,8 @@ export class VolumeStore implements VolumeManager {
   }
 
   /** Gives back the mounts of an earlier daemon that no container claimed. */
-  async collectUnclaimedMounts(): Promise<void> {
-    for (const { volume, mountId } of this.deps.ledger.unclaimed())
-      try {
-        await this.unmount(volume, mountId);
-        this.deps.log.info('gave back a mount that belonged to no container', { volume, mountId });
-      } catch (error) {
-        this.deps.log.warn('cannot give back a mount', { volume, mountId, error: errorMessage(error) });
-      }
+  collectUnclaimedMounts(): Promise<void> {
+    return this.mounts.collectUnclaimed();
   }
 
   async populate(name: string, sourceDir: string, signal?: AbortSignal): Promise<void> {
@@ -184,12 +163,8 @@ export class VolumeStore implements VolumeManager {
         try {
           const before = this.deps.records.get(name);
           if (before === undefined) throw notFound(`populate ${name}: no such volume`);
-          if (!before.populating && !(await isEmptyDirectory(target))) return;
-          if (!before.populating && (await isEmptyDirectory(sourceDir)))
-            return await copyOwnerAndMode(sourceDir, target);
-          await this.patchRecord(name, { populating: true });
-          await copyTree(sourceDir, target, signal);
-          await this.patchRecord(name, { populating: undefined });
+          const note = (populating: boolean) => this.patchRecord(name, { populating: populating || undefined });
+          await fillVolume(sourceDir, target, { begun: before.populating === true, note }, signal);
         } catch (error) {
           if (error instanceof EngineError && error.kind !== 'system') throw error;
           throw systemError(`cannot copy ${sourceDir} into volume ${name}: ${errorMessage(error)}`, error);
@@ -325,6 +300,8 @@ export class VolumeStore implements VolumeManager {
     if (holders.length > 0) throw inUse();
     const record = records.get(name) ?? { name, driver: defaultDriver };
     const driver = await lookUpDriver(drivers, record.driver, signal);
+    // No container refers to it: what is still mounted was mounted by a daemon that died.
+    await this.mounts.giveBackUnclaimed(name, driver);
     try {
       await driver.remove(name, signal);
     } catch (error) {

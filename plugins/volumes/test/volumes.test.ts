@@ -243,3 +243,25 @@ test('cluster volumes are refused as on a node outside a swarm', async () => {
     kind: 'unavailable',
   });
 });
+
+test('a removal that was cut short after the driver’s part is completed at the next start', async () => {
+  const local = directoryDriver();
+  const { call } = await openManager(folder, { local });
+  for (const Name of ['cut', 'kept']) await call('POST', '/volumes/create', { Name, Labels: { tier: 'gold' } });
+  await local.remove('cut');
+  const after = await openManager(folder, { local });
+  expect(await readdir(join(folder, 'state/.records'))).toEqual(['kept.json']);
+  expect((await after.call('GET', '/volumes')).body.Volumes).toEqual([
+    expect.objectContaining({ Name: 'kept', Labels: { tier: 'gold' } }),
+  ]);
+});
+
+test('a mount that a killed daemon left behind does not keep its volume from being removed', async () => {
+  const local = directoryDriver();
+  const before = await openManager(folder, { local });
+  await before.call('POST', '/volumes/create', { Name: 'data' });
+  await before.store.mount('data', '1'.repeat(64));
+  const { call } = await openManager(folder, { local });
+  expect(await call('DELETE', '/volumes/data')).toMatchObject({ status: 204 });
+  expect(await readdir(join(folder, 'run/mounts'))).toEqual([]);
+});
