@@ -33,7 +33,11 @@ const QUIET_MS = 300;
 test(`killed before any effect of create, start, exec, stop, remove and what else moves a container, the daemon loses and leaks nothing (${wanted} kills, seed ${seed})`, async () => {
   const chosen = chooseOperations();
   const steps: Step[] = [];
-  for (const operation of chosen) for (const point of await effectsOf(operation)) steps.push({ operation, ...point });
+  for (const operation of chosen) {
+    const points = await effectsOf(operation);
+    for (const point of points) steps.push({ operation, ...point });
+    if (wanted === 'all') tell(`${operation.name} has ${points.length} effects`);
+  }
   await daemon().kill();
   await daemon().start();
   const clean = await footprint(daemon());

@@ -109,11 +109,12 @@ export async function readSplit(directories: CgroupDirectories): Promise<CgroupP
 /** @param directory of the one group of version 2 */
 export async function readUnified(directory: string | undefined): Promise<CgroupPart> {
   const read = (name: string) => readCgroupFile(directory, name);
-  const [cpuStat, memory, limit, memoryStat, pids, pidsMax, io] = await Promise.all([
+  const [cpuStat, memory, limit, memoryStat, memoryEvents, pids, pidsMax, io] = await Promise.all([
     read('cpu.stat'),
     read('memory.current'),
     read('memory.max'),
     read('memory.stat'),
+    read('memory.events'),
     read('pids.current'),
     read('pids.max'),
     read('io.stat'),
@@ -133,7 +134,8 @@ export async function readUnified(directory: string | undefined): Promise<Cgroup
       usage: parseNumber(memory) ?? 0,
       maxUsage: undefined,
       limit: withinMachine(parseNumber(limit)),
-      failures: undefined,
+      // The nearest to the count of failed charges that this hierarchy has.
+      failures: parseKeyed(memoryEvents).oom,
       stats: parseKeyed(memoryStat),
     },
     pids: { current: parseNumber(pids) ?? 0, limit: parseNumber(pidsMax) },

@@ -1,8 +1,9 @@
-import { conflict, EngineError, errorMessage, invalidParameter } from '@gantry/sdk';
+import { conflict, EngineError, errorMessage, invalidParameter, type OciResources } from '@gantry/sdk';
 import type { HostConfig, UpdateRequest } from '../config/container-config';
 import { validateRestartPolicy } from '../create/validate';
 import { adaptLimits } from '../create/validate-resources';
 import { type Engine, publish } from '../engine';
+import type { LimitSupport } from '../spec/limit-support';
 import { resourceLimits } from '../spec/resources';
 import { isAlive } from './state';
 import { hasEnded } from './stop-container';
@@ -22,16 +23,12 @@ export async function updateContainer(reference: string, request: UpdateRequest,
     if (state.status === 'removing' || state.status === 'dead')
       throw conflict(`Cannot update container ${container.id}: it is being removed`);
     try {
-      const { host: updated, warnings } = adaptLimits(mergeLimits(record.hostConfig, request), engine.host.limits, {
-        update: true,
-      });
+      const { updated, resources, warnings } = planUpdate(record.hostConfig, request, engine.host.limits);
       if (isAlive(state) && container.task)
-        await container.task
-          .update(resourceLimits(changedLimits(record.hostConfig, updated)))
-          .catch(async (error: unknown) => {
-            // It ended this moment: the limits are those of its next start.
-            if (!(await hasEnded(container))) throw error;
-          });
+        await container.task.update(resources).catch(async (error: unknown) => {
+          // It ended this moment: the limits are those of its next start.
+          if (!(await hasEnded(container))) throw error;
+        });
       record.hostConfig = updated;
       container.touch();
       await engine.store.save(record, { durable: true });
@@ -42,6 +39,21 @@ export async function updateContainer(reference: string, request: UpdateRequest,
       throw new EngineError(kind, `Cannot update container ${container.id}: ${errorMessage(error)}`, { cause: error });
     }
   });
+}
+
+/**
+ * What an update makes of a configuration.
+ *
+ * @returns the configuration afterwards, what the runtime is told of it, and warnings for the client
+ * @throws invalid-parameter  a limit is wrong, or contradicts one that stays
+ */
+export function planUpdate(
+  present: HostConfig,
+  request: UpdateRequest,
+  support: LimitSupport,
+): { readonly updated: HostConfig; readonly resources: OciResources; readonly warnings: string[] } {
+  const { host: updated, warnings } = adaptLimits(mergeLimits(present, request), support, { update: true });
+  return { updated, resources: resourceLimits(changedLimits(present, updated)), warnings };
 }
 
 const LIMITS = [

@@ -26,6 +26,7 @@ test('usage of a container of a version 2 hierarchy, as Debian’s kernel 6.1 wr
     'memory.max': '67108864\n',
     'memory.stat':
       'anon 57344\nfile 0\nkernel 180224\ninactive_anon 53248\ninactive_file 4096\nactive_file 0\npgfault 1658\n',
+    'memory.events': 'low 0\nhigh 0\nmax 212\noom 3\noom_kill 1\noom_group_kill 0\n',
     'pids.current': '1\n',
     'pids.max': 'max\n',
     'io.stat': '254:0 rbytes=8192 wbytes=4096 rios=2 wios=1 dbytes=0 dios=0\n7:0 \n',
@@ -44,7 +45,7 @@ test('usage of a container of a version 2 hierarchy, as Debian’s kernel 6.1 wr
       usage: 237_568,
       maxUsage: undefined,
       limit: 67_108_864,
-      failures: undefined,
+      failures: 3,
       stats: expect.objectContaining({ anon: 57_344, inactive_file: 4096, pgfault: 1658 }),
     },
     pids: { current: 1, limit: undefined },

@@ -18,8 +18,9 @@ export class CgroupDirectories {
     private readonly relativePath: string,
   ) {}
 
-  static async of(cgroupsPath: string): Promise<CgroupDirectories> {
-    const { controllers, unified } = await cgroupMounts();
+  /** @param mounts the hierarchies of another machine; default: this one's */
+  static async of(cgroupsPath: string, mounts?: CgroupMounts): Promise<CgroupDirectories> {
+    const { controllers, unified } = mounts ?? (await cgroupMounts());
     return new CgroupDirectories(controllers, unified, relativePathOf(cgroupsPath));
   }
 
