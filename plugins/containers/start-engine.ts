@@ -14,13 +14,16 @@ import { systemInfo } from './info';
 import { containerMetrics } from './metrics';
 import { RecordStore } from './records/record-store';
 import { loadContainers, restoreContainers } from './run/restore';
-import { stopContainersForShutdown } from './run/shutdown';
+import { shutdownPatienceMs, stopContainersForShutdown } from './run/shutdown';
 import { lookUpHost } from './spec/host-facts';
 
 type Context = Omit<PluginContext<Record<never, never>, undefined>, 'needs'> & { readonly needs: EngineNeeds };
 
 /** One engine per started plugin; `ready` is told of it by the same context. */
 const engines = new WeakMap<object, Engine>();
+
+/** What is left to do with containers that have been given up on. */
+const RECORDING_MS = 5000;
 
 /** Reads the records and offers the engine to the others; nothing is started yet. */
 export async function startEngine(
@@ -37,7 +40,10 @@ export async function startEngine(
         .usersOf(imageId)
         .map(({ id, state }) => ({ id, running: ['running', 'paused', 'restarting'].includes(state.status) })),
   });
-  onStop(() => stopContainersForShutdown(engine));
+  onStop(
+    () => stopContainersForShutdown(engine),
+    () => shutdownPatienceMs(engine) + RECORDING_MS,
+  );
   return {
     containers: containerManager(engine),
     routes: {

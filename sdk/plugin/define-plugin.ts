@@ -19,8 +19,13 @@ export interface PluginContext<R extends Requirements, C> {
   readonly log: Logger;
   /** Aborts when the plugin is told to stop or its start deadline passes. */
   readonly signal: AbortSignal;
-  /** Registers what must be undone on stop; run last in, first out, also when `start` fails halfway. */
-  onStop(cleanup: Cleanup | Disposable): void;
+  /**
+   * Registers what must be undone on stop; run last in, first out, also when `start` fails halfway.
+   *
+   * @param patienceMs  how long this stop may take, asked when it begins. Without it the daemon's own deadline counts
+   *                    (`shutdown-timeout` and a little more); a longer patience is granted.
+   */
+  onStop(cleanup: Cleanup | Disposable, patienceMs?: () => number): void;
   /**
    * Registers who takes over a changed configuration while the plugin runs. `settings` changes in place and needs
    * nobody: only what a plugin has copied or derived from settings or from its own section does.

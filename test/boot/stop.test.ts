@@ -4,7 +4,7 @@ import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { runGantryd } from '../support/gantryd-command';
 
-const daemon = daemonForSuite({ args: ['--shutdown-timeout=120'] });
+const daemon = daemonForSuite({ config: { 'shutdown-timeout': 120 } });
 
 interface State {
   readonly State: { readonly Status: string; readonly Pid: number; readonly ExitCode: number };
@@ -51,4 +51,16 @@ test('without it they are stopped, as gently as they ask for', async () => {
   await daemon().start();
   expect(await state('polite')).toMatchObject({ Status: 'exited', ExitCode: 7 });
   expect(await state('kept')).toMatchObject({ Status: 'exited', ExitCode: 137 });
+});
+
+test('a container that asks for more time than the daemon has set is given it', async () => {
+  await daemon().stop();
+  daemon().changeConfig({ 'shutdown-timeout': 1 });
+  await daemon().start();
+  const script = 'trap "sleep 3; exit 7" TERM; echo up; while :; do sleep 0.1; done';
+  await run('slow', '--stop-timeout=60', 'busybox', 'sh', '-c', script);
+  await eventually('the container to listen', async () => (await daemon().cli.ok('logs', 'slow')) === 'up');
+  await daemon().stop();
+  await daemon().start();
+  expect(await state('slow')).toMatchObject({ Status: 'exited', ExitCode: 7 });
 });

@@ -24,6 +24,9 @@ import { prepareChange } from './prepare-change';
 import { provideDrivers } from './provide-drivers';
 
 const defaultStartTimeoutMs = 15_000;
+
+/** Timers of a longer time fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
 /** How long the calls of a plugin that is replaced may take to end. */
 const drainMs = 130_000;
 /** How long others wait for an optional plugin: enough for one that is well, little for one that hangs. */
@@ -37,6 +40,8 @@ interface Running {
   readonly controller: AbortController;
   readonly undo: CleanupStack;
   readonly handlers: readonly Reconfigure[];
+  /** How long its stop may take, where it wants to have a say. */
+  readonly patience: readonly (() => number)[];
   /** What `start` has returned. */
   readonly provided: Readonly<Record<string, unknown>>;
   readonly startMs: number;
@@ -181,8 +186,9 @@ export class PluginHost {
     const endsAt = performance.now() + deadlineMs;
     this.starting.abort(new Error('the daemon stops'));
     for (let it = this.running.pop(); it !== undefined; it = this.running.pop()) {
-      const left = Math.max(100, endsAt - performance.now());
-      await this.stopOne(it, left);
+      const asked = it.patience.map((patienceMs) => patienceMs());
+      const left = Math.max(100, endsAt - performance.now(), ...asked);
+      await this.stopOne(it, Math.min(left, longestTimerMs));
     }
   }
 
@@ -220,11 +226,12 @@ export class PluginHost {
     const controller = new AbortController();
     const undo = new CleanupStack();
     const handlers: Reconfigure[] = [];
+    const patience: (() => number)[] = [];
     const startedAt = performance.now();
     const forward = () => controller.abort(giveUp.reason);
     giveUp.addEventListener('abort', forward, { once: true });
     try {
-      const context = await this.contextFor(plugin, controller.signal, undo, handlers);
+      const context = await this.contextFor(plugin, controller.signal, { undo, handlers, patience });
       const provided = (await withDeadline(
         `start of plugin "${name}"`,
         definition.startTimeoutMs ?? defaultStartTimeoutMs,
@@ -238,7 +245,7 @@ export class PluginHost {
           throw new Error(`"start" returned nothing for "${key}" (${capability.id}), which it says it provides`);
       }
       const startMs = performance.now() - startedAt;
-      const started = { plugin, context, controller, undo, handlers, provided, startMs, readyMs: 0 };
+      const started = { plugin, context, controller, undo, handlers, patience, provided, startMs, readyMs: 0 };
       this.deps.log.debug('plugin started', { plugin: name, version: definition.version, ms: Math.round(startMs) });
       return started;
     } catch (error) {
@@ -330,8 +337,7 @@ export class PluginHost {
   private async contextFor(
     plugin: PlannedPlugin,
     signal: AbortSignal,
-    undo: CleanupStack,
-    handlers: Reconfigure[],
+    { undo, handlers, patience }: { undo: CleanupStack; handlers: Reconfigure[]; patience: (() => number)[] },
   ): Promise<PluginContext<any, any>> {
     const { settings, registry, log } = this.deps;
     const stateDir = join(settings.dataRoot, plugin.name);
@@ -351,8 +357,9 @@ export class PluginHost {
       runDir,
       log: log.child({ plugin: plugin.name }),
       signal,
-      onStop: (cleanup) => {
+      onStop: (cleanup, patienceMs) => {
         undo.push(cleanup);
+        if (patienceMs !== undefined) patience.push(patienceMs);
         // A start that goes on after its deadline: what it acquires now has nobody else to give it back.
         if (signal.aborted) void undo.runAll();
       },

@@ -1,7 +1,7 @@
 import { errorMessage } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import { isAlive } from './state';
-import { stopRunning } from './stop-container';
+import { stopRunning, stopTimeoutS } from './stop-container';
 
 /**
  * The daemon is told to end: containers are stopped side by side, each with its own time-out, unless they are to
@@ -25,15 +25,34 @@ export async function stopContainersForShutdown(engine: Engine): Promise<void> {
         engine.log.error('a container could not be stopped', { id: container.id, error: errorMessage(error) });
       }
     });
-  const { shutdownTimeoutS } = engine.settings;
-  if (shutdownTimeoutS < 0) {
+  const patienceMs = shutdownPatienceMs(engine);
+  if (patienceMs === Number.POSITIVE_INFINITY) {
     await Promise.all(work);
     return;
   }
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, shutdownTimeoutS * 1000);
+    timer = setTimeout(resolve, patienceMs);
   });
   await Promise.race([Promise.all(work), patience]);
   clearTimeout(timer);
+}
+
+/** Between the end of a container's own time-out, when it is killed, and its exit. */
+const KILL_GRACE_S = 5;
+
+/**
+ * How long the containers may take to stop with the daemon: `shutdown-timeout`, or what the most patient of those that
+ * run asks for. Infinite when one of them is waited for without end.
+ */
+export function shutdownPatienceMs(engine: Pick<Engine, 'settings' | 'index'>): number {
+  const { shutdownTimeoutS, liveRestore } = engine.settings;
+  if (shutdownTimeoutS < 0) return Number.POSITIVE_INFINITY;
+  if (liveRestore) return shutdownTimeoutS * 1000;
+  const wanted = engine.index
+    .all()
+    .filter(({ state }) => isAlive(state))
+    .map(({ record }) => stopTimeoutS(record.config));
+  if (wanted.some((seconds) => seconds < 0)) return Number.POSITIVE_INFINITY;
+  return Math.max(shutdownTimeoutS, ...wanted.map((seconds) => seconds + KILL_GRACE_S)) * 1000;
 }

@@ -41,6 +41,10 @@ export async function stopContainer(reference: string, options: StopOptions, eng
   publish(engine, container, 'stop');
 }
 
+/** How long a container may take after its stop signal; negative = without end. */
+export const stopTimeoutS = ({ StopTimeout }: { readonly StopTimeout?: number }): number =>
+  StopTimeout ?? DEFAULT_STOP_TIMEOUT_S;
+
 /** Asks it to end, waits, and kills it when it does not. */
 export async function stopRunning(
   container: Container,
@@ -49,7 +53,7 @@ export async function stopRunning(
   engine: Engine,
 ): Promise<void> {
   const number = signal ?? stopSignal(container);
-  const seconds = timeoutS ?? container.record.config.StopTimeout ?? DEFAULT_STOP_TIMEOUT_S;
+  const seconds = timeoutS ?? stopTimeoutS(container.record.config);
   const gone = waitForExit(container, seconds < 0 ? undefined : seconds * 1000);
   try {
     await sendSignal(container, number, engine);
