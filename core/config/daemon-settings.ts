@@ -41,6 +41,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     storageDriver: values['storage-driver'] || 'overlay2',
     insecureRegistries: values['insecure-registries'],
     registryMirrors: values['registry-mirrors'],
+    registryMirrorPrefixes: values['registry-mirror-prefixes'],
     proxies: {
       httpProxy: values.proxies['http-proxy'] ?? variable('HTTP_PROXY'),
       httpsProxy: values.proxies['https-proxy'] ?? variable('HTTPS_PROXY'),

@@ -1,4 +1,5 @@
 import { ApiRoutes1, definePlugin, EventBus1, Images1, PluginImages1, Snapshotter1, SystemInfo1 } from '@gantry/sdk';
+import { imagesConfig } from './config';
 import { Images } from './engine/image-manager';
 import { StoredPluginImages } from './engine/plugin-images';
 import { openSnapshotter, storageRoot } from './engine/storage-driver';
@@ -24,13 +25,15 @@ export const plugin = definePlugin({
     info: SystemInfo1,
   },
   requires: { events: EventBus1, snapshotters: { all: Snapshotter1 } },
-  async start({ needs, settings, stateDir, log, onStop, onReconfigure }) {
+  config: imagesConfig,
+  async start({ config, needs, settings, stateDir, log, onStop, onReconfigure }) {
     const { storageDriver } = settings;
     const root = storageRoot(stateDir, storageDriver);
     const drivers = { overlay2: overlayDriver, vfs: vfsDriver };
     const snapshotter = await openSnapshotter(storageDriver, root, drivers, needs.snapshotters, log);
     onStop(() => snapshotter.close());
-    const stores = await openStores(root, { name: storageDriver, snapshotter }, settings, needs.events, log, onStop);
+    const driver = { name: storageDriver, snapshotter };
+    const stores = await openStores(root, driver, settings, config.certificates, needs.events, log, onStop);
     onReconfigure(({ settings: next }) => ({
       commit: () => stores.downloads.limit(next.maxConcurrentDownloads, next.maxDownloadAttempts),
     }));

@@ -56,6 +56,8 @@ export interface DaemonSettings {
   readonly storageDriver: string;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  /** Mirrors by the beginning of repository names, host first, such as `ghcr.io/team`. */
+  readonly registryMirrorPrefixes: Readonly<Record<string, readonly string[]>>;
   /** `proxies`, else the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY; empty = none. They may carry a password. */
   readonly proxies: { readonly httpProxy: string; readonly httpsProxy: string; readonly noProxy: string };
   readonly maxConcurrentDownloads: number;

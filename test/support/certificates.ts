@@ -63,3 +63,23 @@ ${how.names === undefined ? '' : `subjectAltName = ${how.names}`}
   run('ca', '-batch', '-notext', '-config', 'ca.cnf', ...authority, ...dates, '-in', 'client.csr', '-out', 'cert.pem');
   writeFileSync(join(folder, 'ca.pem'), readFileSync(join(authorityFolder, 'ca.pem')));
 }
+
+/** An authority of its own and a certificate for a server on `address`: `ca.crt`, `server.crt`, `server.key`. */
+export function serverCertificate(folder: string, address: string): void {
+  mkdirSync(folder, { recursive: true });
+  const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const key = (name: string) => [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    name,
+  ];
+  run('req', '-x509', ...key('ca.key'), '-subj', '/CN=private authority', '-days', '2', '-out', 'ca.crt');
+  run('req', ...key('server.key'), '-subj', '/CN=server', '-out', 'server.csr');
+  writeFileSync(join(folder, 'names'), `subjectAltName=IP:${address}`);
+  const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
+  run('x509', '-req', '-in', 'server.csr', ...authority, '-days', '2', '-extfile', 'names', '-out', 'server.crt');
+}

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,16 +17,32 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-export async function startRegistry(): Promise<TestRegistry> {
+export interface RegistryOptions {
+  /** Default: the loopback address. */
+  readonly address?: string;
+  /** PEM files: it speaks https. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** It lets in only this user. */
+  readonly user?: { readonly name: string; readonly password: string };
+  /** It stands in for this one and cannot be written to. */
+  readonly proxyOf?: string;
+}
+
+export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  const { address = '127.0.0.1', tls, user, proxyOf } = options;
   const folder = mkdtempSync(join(tmpdir(), 'gantry-registry-'));
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = `${address}:${await freePort(address)}`;
+  const base = `${tls === undefined ? 'http' : 'https'}://${host}/v2/`;
   mkdirSync(join(folder, 'data'));
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(folder, 'data') } },
-    http: { addr: host },
+    http: { addr: host, ...(tls === undefined ? {} : { tls }) },
+    ...(proxyOf === undefined ? {} : { proxy: { remoteurl: proxyOf } }),
+    ...(user === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: join(folder, 'users') } } }),
   };
+  if (user !== undefined) writeFileSync(join(folder, 'users'), `${user.name}:${bcrypt(user.password)}\n`);
   // YAML 1.2 is a superset of JSON.
   writeFileSync(join(folder, 'config.yml'), JSON.stringify(config));
   const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' });
@@ -35,12 +53,27 @@ export async function startRegistry(): Promise<TestRegistry> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await eventually('the registry to answer', async () => (await fetch(`http://${host}/v2/`)).ok);
+    await eventually('the registry to answer', () => answers(base));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { host, stop, put: (repository, tag, image) => put(`http://${host}/v2/${repository}`, tag, image) };
+  return { host, stop, put: (repository, tag, image) => put(`${base}${repository}`, tag, image) };
+}
+
+/** Whatever it answers, it is there. The certificate is not looked at. */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const get = url.startsWith('https:') ? https.get : http.get;
+    const request = get(url, { rejectUnauthorized: false }, (response) => resolve(response.resume().statusCode! < 500));
+    request.on('error', () => resolve(false));
+  });
+}
+
+/** As `htpasswd -B` writes it. */
+function bcrypt(password: string): string {
+  const script = 'import crypt, sys; print(crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))';
+  return execFileSync('/usr/bin/python3', ['-W', 'ignore', '-c', script, password], { encoding: 'utf8' }).trim();
 }
 
 async function put(base: string, tag: string, image: TestImage): Promise<string> {
@@ -62,12 +95,12 @@ async function expectOk(response: Response): Promise<Response> {
   return response;
 }
 
-/** A TCP port of the loopback address that nobody has at this moment. */
-export function freePort(): Promise<number> {
+/** A TCP port of an address of this machine that nobody has at this moment. */
+export function freePort(address = '127.0.0.1'): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, address, () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
     });

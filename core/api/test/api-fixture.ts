@@ -157,6 +157,7 @@ const fixtureSettings = {
   defaultAddressPools: [],
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
   registryMirrors: [],
+  registryMirrorPrefixes: {},
   proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
   liveRestore: false,
   noNewPrivileges: false,

@@ -1,4 +1,4 @@
-import { arrayOf, integer, object, optional, string } from '@gantry/sdk';
+import { arrayOf, type ConfigSchema, escapePointer, integer, mapOf, object, optional, string } from '@gantry/sdk';
 import { flagOf, key } from '../key';
 import { parsed } from '../value-schemas';
 
@@ -17,6 +17,29 @@ const proxy = (text: string): string => {
     throw new Error('not the URL of a proxy; use http://host:port');
   return text;
 };
+
+const namePrefix = /^(localhost|[a-z0-9.-]*[.:][a-z0-9.:-]*)(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
+
+/** An object whose keys are the beginnings of image names in full. */
+function byName<T>(item: ConfigSchema<T>): ConfigSchema<Readonly<Record<string, T>>> {
+  const map = mapOf(item);
+  return {
+    expects: map.expects,
+    parse(value, pointer = '') {
+      const result = map.parse(value, pointer);
+      if (!result.ok) return result;
+      const wrong = Object.keys(result.value).filter((name) => !namePrefix.test(name));
+      if (wrong.length === 0) return result;
+      const hint =
+        'write the host and as much of the path as wanted, such as "docker.io" or "registry.example.org/team"';
+      const problems = wrong.map((name) => ({
+        pointer: `${pointer}/${escapePointer(name)}`,
+        message: `"${name}" does not begin an image name: ${hint}`,
+      }));
+      return { ok: false, problems };
+    },
+  };
+}
 
 /** Where images come from and how they are stored. */
 export const imageKeys = {
@@ -45,6 +68,15 @@ export const imageKeys = {
     reload: 'live',
     example: ['https://mirror.example.org/'],
     about: 'Mirrors of the default registry',
+  }),
+  'registry-mirror-prefixes': key<Readonly<Record<string, readonly string[]>>>({
+    schema: byName(arrayOf(parsed('a URL', mirror))),
+    fallback: {},
+    reload: 'live',
+    example: { 'ghcr.io/team': ['https://mirror.example.org/'] },
+    about:
+      'Mirrors of any registry by the beginning of image names: the longest decides, the registry itself comes last. ' +
+      'A mirror whose URL holds /v2/ is asked below that path',
   }),
   proxies: key<{
     readonly 'http-proxy'?: string;

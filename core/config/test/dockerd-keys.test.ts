@@ -88,3 +88,18 @@ test('the networking keys of dockerd 28 are read', () => {
     /"ipchains" is no firewall backend.*invalid firewall mark\/mask 'x'.*expected a string, got 1/s,
   );
 });
+
+test.each([
+  [{ 'docker.io': ['ftp://x'] }, 'unsupported scheme'],
+  [{ 'docker.io': ['https://x/?a=b'] }, 'query or fragment'],
+  [{ 'docker.io': 'https://x' }, 'expected an array'],
+  [{ library: ['https://x'] }, '"library" does not begin an image name'],
+  [{ 'docker.io/': ['https://x'] }, '"docker.io/" does not begin an image name'],
+])('a table of mirrors that makes no sense is refused: %j', (table, message) => {
+  expect(problemsOf({ 'registry-mirror-prefixes': table })).toEqual([
+    expect.objectContaining({ message: expect.stringContaining(message) }),
+  ]);
+  expect(
+    problemsOf({ 'registry-mirror-prefixes': { 'localhost:5000/team': ['http://mirror:5000/v2/cache'] } }),
+  ).toEqual([]);
+});

@@ -64,6 +64,7 @@ export async function openStores(
   stateDir: string,
   { name: storageDriver, snapshotter }: { readonly name: string; readonly snapshotter: Snapshotter },
   settings: DaemonSettings,
+  certificateFolder: string,
   events: EventBus,
   log: Logger,
   onStop: (cleanup: () => Promise<void>) => void,
@@ -87,7 +88,7 @@ export async function openStores(
   const { maxConcurrentDownloads, maxDownloadAttempts } = settings;
   const downloads = await Downloads.open(join(stateDir, 'ingest'), maxConcurrentDownloads, maxDownloadAttempts);
   const lock = new KeyedLock();
-  const registries = new Registries(settings, log);
+  const registries = new Registries(settings, log, certificateFolder);
   onStop(() => registries.close());
   return {
     content,

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { type DaemonSettings, invalidParameter } from '@gantry/sdk';
 import { defaultDomain } from '../reference/reference';
 
-type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors'>;
+type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors' | 'registryMirrorPrefixes'>;
 
 /** One way to reach a registry. */
 export interface Endpoint {
@@ -16,19 +16,36 @@ export interface Endpoint {
 const loopbackRanges = ['::1/128', '127.0.0.0/8'];
 
 /**
- * The ways to a registry in the order they are tried.
+ * The ways to a repository in the order they are tried.
  *
+ * @param path of the repository; empty = the registry as a whole, which mirrors do not stand for
  * @param forPush mirrors are for reading only
  * @throws invalid-parameter  the domain cannot be part of a URL
  */
-export function endpointsFor(domain: string, settings: RegistrySettings, forPush: boolean): Endpoint[] {
-  if (domain === defaultDomain) {
-    const mirrors = forPush ? [] : settings.registryMirrors.map((mirror) => new URL(mirror));
-    return [
-      ...mirrors.map((base) => ({ base, verify: !isInsecure(base.host, settings), isMirror: true })),
-      { base: new URL('https://registry-1.docker.io'), verify: true, isMirror: false },
-    ];
-  }
+export function endpointsFor(domain: string, path: string, settings: RegistrySettings, forPush: boolean): Endpoint[] {
+  if (path === '' || forPush) return registryEndpoints(domain, settings);
+  const own = mirrorsOf(`${domain}/${path}`, settings.registryMirrorPrefixes);
+  const mirrors = domain === defaultDomain ? [...own, ...settings.registryMirrors] : own;
+  return [
+    ...mirrors.map((mirror) => {
+      const base = new URL(mirror);
+      return { base, verify: !isInsecure(base.host, settings), isMirror: true };
+    }),
+    ...registryEndpoints(domain, settings),
+  ];
+}
+
+/** Those of the longest beginning that ends where a part of the name ends. */
+function mirrorsOf(name: string, table: Readonly<Record<string, readonly string[]>>): readonly string[] {
+  let best: string | undefined;
+  for (const prefix of Object.keys(table))
+    if ((name === prefix || name.startsWith(`${prefix}/`)) && prefix.length > (best?.length ?? 0)) best = prefix;
+  return best === undefined ? [] : table[best]!;
+}
+
+function registryEndpoints(domain: string, settings: RegistrySettings): Endpoint[] {
+  if (domain === defaultDomain)
+    return [{ base: new URL('https://registry-1.docker.io'), verify: true, isMirror: false }];
   if (!URL.canParse(`https://${domain}`)) throw invalidParameter(`invalid registry address: "${domain}"`);
   if (!isInsecure(domain, settings)) return [{ base: new URL(`https://${domain}`), verify: true, isMirror: false }];
   return [
@@ -55,7 +72,7 @@ export function isInsecure(domain: string, settings: RegistrySettings): boolean 
 }
 
 /** `RegistryConfig` of GET /info. */
-export function registryInfo(settings: RegistrySettings) {
+export function registryInfo(settings: Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors'>) {
   const mirrors = settings.registryMirrors.map((mirror) => (mirror.endsWith('/') ? mirror : `${mirror}/`));
   const ranges = [...loopbackRanges, ...settings.insecureRegistries.filter((item) => item.includes('/'))];
   const hosts = settings.insecureRegistries.filter((item) => !item.includes('/'));

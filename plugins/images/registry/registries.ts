@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import type { DaemonSettings, Logger } from '@gantry/sdk';
 import type { Reference } from '../reference/reference';
@@ -8,7 +9,10 @@ import { type Endpoint, endpointsFor } from './endpoints';
 import { HttpClient, TransportError } from './http';
 import { RepositoryClient } from './repository-client';
 
-type RegistrySettings = Pick<DaemonSettings, 'insecureRegistries' | 'registryMirrors' | 'proxies'>;
+type RegistrySettings = Pick<
+  DaemonSettings,
+  'insecureRegistries' | 'registryMirrors' | 'registryMirrorPrefixes' | 'proxies'
+>;
 
 export interface Access {
   readonly domain: string;
@@ -22,18 +26,19 @@ export interface Access {
 
 /** Ways to all registries, with their connections. */
 export class Registries {
-  private readonly clients = new Map<string, Promise<HttpClient>>();
+  private readonly clients = new Map<string, HttpClient>();
   /** Endpoint that worked last, by registry: saves a failed TLS handshake per request to a plain one. */
   private readonly preferred = new Map<string, string>();
 
   constructor(
     private readonly settings: RegistrySettings,
     private readonly log: Logger,
-    private readonly certificateFolder = '/etc/docker/certs.d',
+    /** @see readCertificates */
+    private readonly certificateFolder: string,
   ) {}
 
   async close(): Promise<void> {
-    for (const client of this.clients.values()) (await client.catch(() => undefined))?.close();
+    for (const client of this.clients.values()) client.close();
     this.clients.clear();
   }
 
@@ -54,7 +59,7 @@ export class Registries {
         const authorizer = new Authorizer(http, access.credentials);
         const client = new RepositoryClient(endpoint.base, access.path, http, authorizer, scopeOf(access));
         const result = await probe(client);
-        this.preferred.set(access.domain, endpoint.base.href);
+        if (!endpoint.isMirror) this.preferred.set(access.domain, endpoint.base.href);
         return { client, result };
       } catch (error) {
         this.preferred.delete(access.domain);
@@ -70,28 +75,25 @@ export class Registries {
   }
 
   private ordered(access: Access): Endpoint[] {
-    const endpoints = endpointsFor(access.domain, this.settings, access.actions !== 'pull');
+    const endpoints = endpointsFor(access.domain, access.path, this.settings, access.actions !== 'pull');
     const preferred = this.preferred.get(access.domain);
-    if (endpoints.some((endpoint) => endpoint.isMirror)) return endpoints;
-    return endpoints.sort((a, b) => Number(b.base.href === preferred) - Number(a.base.href === preferred));
+    const rank = ({ isMirror, base }: Endpoint) => (isMirror ? 2 : Number(base.href === preferred));
+    return endpoints.sort((a, b) => rank(b) - rank(a));
   }
 
-  private client({ base, verify }: Endpoint): Promise<HttpClient> {
-    const key = `${base.host} ${verify}`;
-    let client = this.clients.get(key);
+  /** Certificates are looked at each time: who has put one into the folder need not restart the daemon. */
+  private async client({ base, verify }: Endpoint): Promise<HttpClient> {
+    const { ca, cert, key } = await readCertificates(this.certificateFolder, base.host);
+    const print = createHash('sha256');
+    for (const part of [...(ca ?? []), cert, key]) print.update(part ?? '-');
+    const id = `${base.host} ${verify} ${print.digest('hex')}`;
+    let client = this.clients.get(id);
     if (client === undefined) {
-      client = this.makeClient(base.host, verify);
-      this.clients.set(key, client);
-      // A file that is missing now may be there at the next attempt.
-      client.catch(() => this.clients.delete(key));
+      const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates.map((pem) => Buffer.from(pem))];
+      client = new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key }, this.settings.proxies);
+      this.clients.set(id, client);
     }
     return client;
-  }
-
-  private async makeClient(host: string, verify: boolean): Promise<HttpClient> {
-    const { ca, cert, key } = await readCertificates(this.certificateFolder, host);
-    const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates.map((pem) => Buffer.from(pem))];
-    return new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key }, this.settings.proxies);
   }
 }
 

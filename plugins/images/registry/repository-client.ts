@@ -173,7 +173,12 @@ export class RepositoryClient {
 
   /** Asks whether this is a v2 registry and the user may enter. */
   async ping(signal: AbortSignal): Promise<void> {
-    const response = await this.call({ method: 'GET', url: new URL('/v2/', this.base), accept: [200], signal });
+    const response = await this.call({
+      method: 'GET',
+      url: new URL(`${this.root()}/`, this.base),
+      accept: [200],
+      signal,
+    });
     response.resume();
   }
 
@@ -214,7 +219,13 @@ export class RepositoryClient {
   }
 
   private url(rest: string): URL {
-    return new URL(`/v2/${this.path}/${rest}`, this.base);
+    return new URL(`${this.root()}/${this.path}/${rest}`, this.base);
+  }
+
+  /** A mirror may be below a path of its host, and say itself where its `/v2/` is. */
+  private root(): string {
+    const before = this.base.pathname.replace(/\/+$/, '');
+    return /\/v2(\/|$)/.test(before) ? before : `${before}/v2`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
+import { errorKind, invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
 import { inheritDirectories } from '../snapshots/inherit-directories';
 import type { FileRange } from '../unpack/decompress';
 import type { LayerWorkers } from '../unpack/layer-workers';
@@ -32,13 +32,15 @@ export interface UnpackedLayer extends LayerName {
     readonly recipePath: string;
   };
   readonly onReady?: undefined;
+  readonly done?: undefined;
 }
 
 export interface PackedLayer extends LayerName {
   readonly unpacked?: undefined;
   /** Called only when the layer must be unpacked. The file stays until `done`. */
   open(signal: AbortSignal): Promise<FileRange>;
-  done?(outcome: 'unpacked' | 'failed'): Promise<void>;
+  /** `failed`: not because of the archive, which another attempt may use again. */
+  done?(outcome: 'settled' | 'failed'): Promise<void>;
   onProgress?(tarBytes: number): void;
   /** It was unpacked just now (not: it was there already). */
   onReady?(): void;
@@ -208,9 +210,12 @@ export class LayerStore {
       await rename(staged, join(this.folder, hex(chainId)));
       this.records.set(chainId, record);
       if (parent !== undefined) this.hold(parent);
+      // Not earlier: a crash before this must find the archive again.
+      await source.done?.('settled');
     } catch (error) {
       await this.snapshotter.abortLayer(chainId);
       await rm(staged, { recursive: true, force: true });
+      await source.done?.(errorKind(error) === 'invalid-parameter' ? 'settled' : 'failed');
       throw error;
     }
   }
@@ -222,19 +227,13 @@ export class LayerStore {
     signal: AbortSignal,
   ): Promise<UnpackResult> {
     const { chainId, diffId, parent } = source;
-    let result: UnpackResult | undefined;
-    let directory: string;
-    try {
-      const range = await source.open(signal);
-      ({ path: directory } = await this.snapshotter.prepareLayer(chainId, parent));
-      result = await this.workers.unpack(
-        { source: range, directory, recipePath: join(staged, 'recipe.gz') },
-        signal,
-        source.onProgress ?? (() => {}),
-      );
-    } finally {
-      await source.done?.(result === undefined ? 'failed' : 'unpacked');
-    }
+    const range = await source.open(signal);
+    const { path: directory } = await this.snapshotter.prepareLayer(chainId, parent);
+    const result = await this.workers.unpack(
+      { source: range, directory, recipePath: join(staged, 'recipe.gz') },
+      signal,
+      source.onProgress ?? (() => {}),
+    );
     if (result.diffId !== diffId)
       throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
     await parentReady;

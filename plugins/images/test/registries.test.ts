@@ -15,6 +15,7 @@ jest.setTimeout(30_000);
 const settings = {
   insecureRegistries: ['10.1.0.0/16', 'plain.example:5000'],
   registryMirrors: ['http://127.0.0.1:9'],
+  registryMirrorPrefixes: {},
   proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
 };
 
@@ -30,15 +31,32 @@ test.each([
   ['ghcr.io', false],
 ])('%s may be insecure: %s', (domain, insecure) => {
   expect(isInsecure(domain, settings)).toBe(insecure);
-  expect(endpointsFor(domain, settings, false).map(({ base }) => base.protocol)).toEqual(
+  expect(endpointsFor(domain, 'app', settings, false).map(({ base }) => base.protocol)).toEqual(
     insecure ? ['https:', 'http:'] : ['https:'],
   );
 });
 
 test('mirrors come before the default registry, and only for reading', () => {
-  const hosts = (forPush: boolean) => endpointsFor('docker.io', settings, forPush).map(({ base }) => base.origin);
+  const hosts = (forPush: boolean) =>
+    endpointsFor('docker.io', 'library/app', settings, forPush).map(({ base }) => base.origin);
   expect(hosts(false)).toEqual(['http://127.0.0.1:9', 'https://registry-1.docker.io']);
   expect(hosts(true)).toEqual(['https://registry-1.docker.io']);
+});
+
+test('the longest beginning of a name decides which mirrors are asked, and the registry comes last', () => {
+  const registryMirrorPrefixes = {
+    'ghcr.io': ['https://all.example'],
+    'ghcr.io/team': ['https://team.example/v2/cache', 'https://second.example'],
+    'docker.io': ['https://hub.example'],
+  };
+  const origins = (domain: string, path: string, forPush = false) =>
+    endpointsFor(domain, path, { ...settings, registryMirrorPrefixes }, forPush).map(({ base }) => base.host);
+  expect(origins('ghcr.io', 'team/app')).toEqual(['team.example', 'second.example', 'ghcr.io']);
+  expect(origins('ghcr.io', 'teams/app')).toEqual(['all.example', 'ghcr.io']);
+  expect(origins('ghcr.io', 'team/app', true)).toEqual(['ghcr.io']);
+  expect(origins('ghcr.io', '')).toEqual(['ghcr.io']);
+  expect(origins('quay.io', 'app')).toEqual(['quay.io']);
+  expect(origins('docker.io', 'library/app')).toEqual(['hub.example', '127.0.0.1:9', 'registry-1.docker.io']);
 });
 
 test('older variants run on newer machines, not the other way round', () => {
@@ -104,5 +122,5 @@ test('a registry that wants a certificate of ours is shown the one kept for it',
 });
 
 test('what cannot be an address is refused by name', () => {
-  expect(() => endpointsFor('::1', settings, false)).toThrow('invalid registry address: "::1"');
+  expect(() => endpointsFor('::1', 'app', settings, false)).toThrow('invalid registry address: "::1"');
 });

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import type { ApiRequest, DaemonSettings, EngineEvent, EventBus, ImageManager, Logger } from '@gantry/sdk';
 import { plugin } from '../../plugin';
@@ -35,13 +36,14 @@ export async function startPlugin(stateDir: string, storageDriver = 'overlay2'):
     storageDriver,
     insecureRegistries: [],
     registryMirrors: [],
+    registryMirrorPrefixes: {},
     proxies: { httpProxy: '', httpsProxy: '', noProxy: '' },
     maxConcurrentDownloads: 3,
     maxConcurrentUploads: 5,
     maxDownloadAttempts: 3,
   } as unknown as DaemonSettings;
   const started = await plugin.start({
-    config: undefined,
+    config: { certificates: join(stateDir, 'certs.d') },
     needs: { events: bus, snapshotters: { names: () => [], get: () => undefined } as never },
     settings,
     stateDir,
