@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
+import { hostnameServer } from '../support/firewall-suite';
 import { fetchFromHost, PeerHost } from '../support/peer-host';
 
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });
 const docker = (...args: string[]) => daemon().cli.ok(...args);
 const nft = (...args: string[]) => execFileSync('nft', args, { encoding: 'utf8', stdio: 'pipe' });
-const server = ['busybox', 'sh', '-c', 'mkdir /w && hostname >/w/index.html && exec httpd -f -h /w'];
 
 let peer: PeerHost;
 let table: string;
@@ -27,7 +27,7 @@ async function restartWith(settings: Record<string, unknown>): Promise<void> {
 }
 
 async function serve(name: string): Promise<{ readonly port: string; readonly ip: string }> {
-  await docker('run', '-d', '--name', name, '--hostname', name, '-p', '80', ...server);
+  await docker('run', '-d', '--name', name, '--hostname', name, '-p', '80', ...hostnameServer);
   const port = (await docker('port', name, '80')).split('\n')[0]!.split(':').at(-1)!;
   const ip = await docker('inspect', '-f', '{{.NetworkSettings.IPAddress}}', name);
   await eventually('the server', async () => (await fetchFromHost(`http://${ip}/`)) === name);
@@ -77,6 +77,20 @@ test('without packet filter rules the daemon makes none, and published ports are
   await restartWith({ ip6tables: false, ipv6: true });
   const left = () => nft('list', 'chain', 'inet', table, 'forward').includes('meta nfproto ipv6 accept');
   await eventually('the table', left);
+});
+
+test('without the userland proxy published ports are reached just the same, but not where only a relay could serve', async () => {
+  await restartWith({ 'userland-proxy': false });
+  const { port } = await serve('direct');
+  for (const host of ['127.0.0.1', peer.hostAddress])
+    expect([host, await fetchFromHost(`http://${host}:${port}/`)]).toEqual([host, 'direct']);
+  expect(await peer.fetch(`http://${peer.hostAddress}:${port}/`)).toBe('direct');
+  expect(await docker('exec', 'direct', 'timeout', '3', 'wget', '-qO-', `http://${peer.hostAddress}:${port}/`)).toBe(
+    'direct',
+  );
+  expect(await docker('port', 'direct')).toBe(`80/tcp -> 0.0.0.0:${port}`);
+  expect(await fetchFromHost(`http://[::1]:${port}/`)).toBeUndefined();
+  await docker('rm', '-f', 'direct');
 });
 
 test('a published port adds an element and no rule', async () => {

@@ -12,13 +12,12 @@ import { newId } from '../networks/network-id';
 import type { NetworkRecord } from '../records/network-record';
 import type { EndpointRecord } from '../records/sandbox-record';
 import { reserveAddresses } from './endpoint-addresses';
-import { assertEndpointRequest } from './endpoint-check';
+import { assertEndpointRequest, sysctlsOf } from './endpoint-check';
 import { hasResolver } from './has-resolver';
 import { setUpInterface } from './interface-setup';
 import { freeInterfaceName, type LiveSandbox } from './live-sandbox';
 import type { SandboxDeps } from './sandbox-deps';
 
-const SYSCTLS_OPTION = 'com.docker.network.endpoint.sysctls';
 const IFNAME_OPTION = 'com.docker.network.endpoint.ifname';
 
 /**
@@ -108,7 +107,7 @@ async function join(
       name: interfaceName,
       ...iface,
       linkLocal: (request.linkLocalIps ?? []).map(linkLocalCidr),
-      sysctls: (request.driverOpts?.[SYSCTLS_OPTION] ?? '').split(',').filter(Boolean),
+      sysctls: sysctlsOf(request),
       routes: (joined.staticRoutes ?? []).map(({ destination, nextHop }) => ({ destination, nextHop })),
     });
   }

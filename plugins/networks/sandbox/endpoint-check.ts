@@ -8,11 +8,27 @@ import { hasResolver } from './has-resolver';
  * @throws invalid-parameter every problem at once, as dockerd words them
  */
 export function assertEndpointRequest(request: EndpointRequest, network: NetworkRecord): void {
-  const problems = [...addressProblems(request, network), ...macProblems(request.macAddress)];
+  const problems = [
+    ...addressProblems(request, network),
+    ...macProblems(request.macAddress),
+    ...sysctlsOf(request)
+      .filter((sysctl) => !isInterfaceSysctl(sysctl))
+      .map(unknownSysctl),
+  ];
   if ((request.aliases?.length ?? 0) > 0 && !hasResolver(network))
     problems.unshift('network-scoped alias is supported only for containers in user defined networks');
   if (problems.length > 0) throw invalidParameter(`invalid endpoint settings:\n${problems.join('\n')}`);
 }
+
+/** Settings for the interface: `net.ipv4.conf.IFNAME.log_martians=1` and the like. */
+export function sysctlsOf(request: EndpointRequest): string[] {
+  return (request.driverOpts?.['com.docker.network.endpoint.sysctls'] ?? '').split(',').filter(Boolean);
+}
+
+// The docker client writes IFNAME in small letters.
+const isInterfaceSysctl = (sysctl: string) => /^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\./.test(sysctl);
+const unknownSysctl = (sysctl: string) =>
+  `unrecognised network interface sysctl '${sysctl}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`;
 
 function addressProblems(request: EndpointRequest, network: NetworkRecord): string[] {
   const problems: string[] = [];
@@ -47,7 +63,7 @@ function rangeProblems(ip: string, version: 4 | 6, enabled: boolean, network: Ne
 
 function macProblems(mac: string | undefined): string[] {
   if (mac === undefined || mac === '') return [];
-  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(mac)) return [`address ${mac}: invalid MAC address`];
+  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(mac)) throw invalidParameter(`invalid MAC address ${mac}`);
   return Number.parseInt(mac.slice(0, 2), 16) % 2 === 1
     ? [`address ${mac}: a multicast MAC address cannot be given to an interface`]
     : [];

@@ -77,7 +77,9 @@ export async function setUpInterface(key: string, socket: NetlinkSocket, plan: I
 }
 
 function applySysctl(key: string, name: string, assignment: string): void {
-  const match = /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\.([a-z0-9_]+)=(-?\w+)$/.exec(assignment.trim());
+  const match = /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.(?:IFNAME|ifname)\.([a-z0-9_]+)=(-?\w+)$/.exec(
+    assignment.trim(),
+  );
   if (match === null)
     throw invalidParameter(`invalid sysctl "${assignment}": expected net.ipv4.conf.IFNAME.<name>=<value> or the like`);
   const [, family, table, setting, value] = match;
