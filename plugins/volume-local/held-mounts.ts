@@ -13,7 +13,11 @@ export class HeldMounts {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const ids = new Map<string, Set<string>>();
     for (const file of await readdir(directory)) {
-      if (!file.endsWith('.ids')) continue;
+      if (!file.endsWith('.ids')) {
+        // Half-written when the daemon died.
+        await rm(join(directory, file), { force: true });
+        continue;
+      }
       const lines = (await readFile(join(directory, file), 'utf8')).split('\n').filter((line) => line !== '');
       ids.set(file.slice(0, -'.ids'.length), new Set(lines));
     }

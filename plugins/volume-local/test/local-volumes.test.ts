@@ -1,8 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger, VolumeDriver } from '@gantry/sdk';
-import { declareTests, volumeDriverSuite } from '@gantry/sdk/conformance';
+import type { Logger } from '@gantry/sdk';
 import { openLocalVolumes } from '../local-volumes';
 import { mountPoints } from '../mount-table';
 
@@ -17,20 +16,6 @@ beforeEach(async () => {
 afterEach(async () => {
   expect([...(await mountPoints())].filter((point) => point.startsWith(folder))).toEqual([]);
   await rm(folder, { recursive: true });
-});
-
-describe('conformance', () => {
-  let driver: VolumeDriver;
-  beforeEach(async () => {
-    driver = await open();
-  });
-  const known = { refusedOptions: { colour: 'red' }, reachable: true, keepsData: true, tellsKinds: true };
-  declareTests(
-    test,
-    volumeDriverSuite,
-    () => ({ ...known, driver }),
-    () => {},
-  );
 });
 
 test('data lives at <root>/<name>/_data, open to every user of a container', async () => {
@@ -108,6 +93,13 @@ test('a mount survives a restart of the daemon and ends with its last user', asy
   await expect(after.remove('scratch')).rejects.toMatchObject({ kind: 'conflict' });
   await after.unmount('scratch', 'a');
   expect(await mounted(path)).toBe(false);
+});
+
+test('what a kill left half-written beside the mount ids is gone after the next start', async () => {
+  await open();
+  await writeFile(join(folder, 'run/held/data.ids.tmp-1-2'), 'x');
+  await open();
+  expect(await readdir(join(folder, 'run/held'))).toEqual([]);
 });
 
 test('a read-only bind volume shows the device directory', async () => {
