@@ -68,6 +68,16 @@ export class DriverRegistry {
     return this.kinds.get(capabilityId)?.get(name)?.owner;
   }
 
+  /** Names of the drivers that a plugin provides, in whatever kind. */
+  driversOf(plugin: string): string[] {
+    const isTheirs = ({ owner }: Entry) => owner === plugin || owner === `socket ${plugin}`;
+    const supervised = [...this.kinds].filter(([id]) => isSupervised(id));
+    const names = supervised.flatMap(([, kind]) =>
+      [...kind].flatMap(([name, entry]) => (isTheirs(entry) ? [name] : [])),
+    );
+    return [...new Set(names)];
+  }
+
   remove(capabilityId: string, name: string): void {
     this.kinds.get(capabilityId)?.delete(name);
   }

@@ -101,6 +101,8 @@ const programs = [
     why: 'another program that reads and writes images, for the tests',
     needed: 'test',
   },
+  { command: 'rclone', packages: ['rclone'], why: 'a volume plugin of other people, for the tests', needed: 'test' },
+  { command: 'fusermount', packages: ['fuse3'], why: 'mounts its volumes', needed: 'test' },
   { command: 'curl', packages: ['curl'], why: 'asks the daemon as any client would', needed: 'test' },
 ];
 

@@ -48,7 +48,30 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const daemon = daemonForSuite({ busybox: false });
+/** A bridge for each network, as a driver of somebody might make it; waits before it makes an endpoint. */
+const laneAt = (path: string, version: string) =>
+  writeFileSync(
+    path,
+    `const { execFileSync } = require('node:child_process');
+const { definePlugin, object, optional, integer, NetworkDriver1 } = require(${JSON.stringify(join(root, 'sdk'))});
+const { laneNetwork } = require(${JSON.stringify(join(root, 'examples/network-over-socket/dist/lane-network.js'))});
+exports.plugin = definePlugin({
+  name: 'lane', version: '${version}', engine: '^0.1.0', provides: { lane: NetworkDriver1 },
+  config: object({ slowMs: optional(integer(), 0) }),
+  async start({ config, onStop, log }) {
+    onStop(() => log.info('lane ends', { version: '${version}' }));
+    return { lane: { ...laneNetwork, createNetwork: async (...words) => {
+      await new Promise((resolve) => setTimeout(resolve, config.slowMs));
+      // The calls are what is under test, not a hundred bridges.
+      if (words[1].generic.real) await laneNetwork.createNetwork(...words);
+    }, deleteNetwork: (id) => laneNetwork.deleteNetwork(id).catch(() => undefined) } };
+  },
+});
+`,
+  );
+const lanePath = join(folder, 'lane.js');
+
+const daemon = daemonForSuite();
 
 /** Puts another set in daemon.json and waits until it was judged. */
 async function reload(plugins: Record<string, unknown>): Promise<string> {
@@ -65,10 +88,14 @@ async function reload(plugins: Record<string, unknown>): Promise<string> {
     30_000,
   );
 }
-const drivers = async () => JSON.parse(await daemon().cli.ok('info', '--format', '{{json .Plugins.Volume}}'));
+const drivers = async (kind = 'Volume') =>
+  JSON.parse(await daemon().cli.ok('info', '--format', `{{json .Plugins.${kind}}}`));
 const create = (name: string) => daemon().api.post('/volumes/create', { Name: name, Driver: 'tide' });
 const versionOf = async (name: string) =>
   (await daemon().api.get(`/volumes/${name}`)).json<{ Status: { version: string; slowMs: number } }>().Status;
+
+const forgetVolumes = (names: readonly string[]) =>
+  Promise.all(names.map((name) => daemon().api.delete(`/volumes/${name}?force=1`)));
 
 test('a plugin comes, is reconfigured with calls under way, is replaced by a newer one, and goes', async () => {
   expect(await drivers()).toEqual(['local']);
@@ -88,8 +115,52 @@ test('a plugin comes, is reconfigured with calls under way, is replaced by a new
   await create('newer');
   expect(await versionOf('newer')).toEqual({ version: '2.0.0', slowMs: 1 });
 
+  expect(await reload({})).toMatch(
+    /not reloaded.*driver tide is in use by volume newer, volume quick, .* and 97 more; remove these/,
+  );
+  expect(await versionOf('newer')).toEqual({ version: '2.0.0', slowMs: 1 });
+  await forgetVolumes([...under.map((_, i) => `slow-${i}`), 'quick', 'newer']);
   await reload({});
   expect(await drivers()).toEqual(['local']);
+});
+
+test('a network plugin is replaced under 100 calls; its containers and networks do not notice', async () => {
+  laneAt(lanePath, '1.0.0');
+  await reload({ lane: { module: lanePath, config: { slowMs: 2000 } } });
+  const docker = (...words: string[]) => daemon().cli.ok(...words);
+  const pool = ['--subnet', '10.213.94.0/24', '--gateway', '10.213.94.1'];
+  await docker('network', 'create', '-d', 'lane', '-o', 'real=yes', ...pool, 'fast');
+  for (const name of ['one', 'two'])
+    await docker('run', '-d', '--name', name, '--network', 'fast', 'busybox', 'sleep', '1000');
+  const look = () =>
+    docker('inspect', '-f', '{{.State.Pid}} {{.State.StartedAt}} {{json .NetworkSettings.Networks}}', 'one', 'two');
+  const before = await look();
+
+  const under = Array.from({ length: 100 }, (_, i) =>
+    daemon().api.post('/networks/create', {
+      Name: `slow-${i}`,
+      Driver: 'lane',
+      IPAM: { Driver: 'default', Config: [{ Subnet: `10.216.${i}.0/29` }] },
+    }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  laneAt(lanePath, '2.0.0');
+  await reload({ lane: { module: lanePath } });
+  expect(new Set((await Promise.all(under)).map(({ status, text }) => (status === 201 ? 'made' : text)))).toEqual(
+    new Set(['made']),
+  );
+  await eventually('the old generation to end', () => /lane ends.*version=1\.0\.0/.test(daemon().log));
+  expect(await look()).toBe(before);
+  await docker('exec', 'one', 'ping', '-c1', '-W5', 'two');
+  await Promise.all(under.map((_, i) => daemon().api.delete(`/networks/slow-${i}`)));
+
+  const gone = await reload({});
+  expect(gone).toMatch(/not reloaded.*lane.*in use.*network fast/);
+  expect(await drivers('Network')).toContain('lane');
+  await docker('rm', '-f', 'one', 'two');
+  await docker('network', 'rm', 'fast');
+  await reload({});
+  expect(await drivers('Network')).not.toContain('lane');
 });
 
 test('a set with a mistake, or with a plugin that does not start, is refused whole', async () => {
@@ -104,6 +175,7 @@ test('a set with a mistake, or with a plugin that does not start, is refused who
   expect(await drivers()).toEqual(['local', 'tide']);
   await create('still');
   expect(await versionOf('still')).toEqual({ version: '3.0.0', slowMs: 0 });
+  await forgetVolumes(['still']);
 });
 
 test('plugins on sockets come and go, and what cannot change is named', async () => {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { errorMessage } from '@gantry/sdk';
+import { DriverUsers1, errorMessage } from '@gantry/sdk';
 import type { PluginEntry } from '../../config/plugin-entry';
 import type { Configuration } from '../../config/read-configuration';
 import type { DriverRegistry } from '../../kernel/driver-registry';
@@ -23,6 +23,20 @@ export interface PluginSetDeps {
 interface Replacement {
   commit(): void;
   rollback(): Promise<void> | void;
+}
+
+/** @throws Error  drivers that would go are used */
+function assertUnused(drivers: DriverRegistry, plugin: string, kept: readonly string[]): void {
+  const lost = drivers.driversOf(plugin).filter((driver) => !kept.includes(driver));
+  if (lost.length === 0) return;
+  const users = drivers
+    .all(DriverUsers1)
+    .entries()
+    .flatMap(([, it]) => it.usersOf((driver) => lost.includes(driver)))
+    .sort();
+  if (users.length === 0) return;
+  const shown = users.slice(0, 5).join(', ') + (users.length > 5 ? ` and ${users.length - 5} more` : '');
+  throw new Error(`its driver ${lost.join(', ')} is in use by ${shown}; remove these first`);
 }
 
 const isOnSocket = (entry: PluginEntry | undefined): boolean => !!entry && entry.socket !== undefined;
@@ -59,6 +73,7 @@ export function pluginSetParticipant(deps: PluginSetDeps): ReloadParticipant {
         }
         try {
           const socket = plan.sockets.find((it) => it.name === name);
+          assertUnused(deps.drivers, name, socket ? [name] : Object.keys(planned?.definition.provides ?? {}));
           const wasSocket = isOnSocket(old[name]);
           const parts = [
             ...(planned !== undefined || !wasSocket ? [() => deps.plugins.prepareReplacement(name, planned)] : []),
