@@ -1,5 +1,6 @@
 import type { LogDriver, Logger, LogWriter } from '@gantry/sdk';
 import { messagesOf } from '@gantry/sdk/log-drivers';
+import { BatchDelivery } from '@gantry/sdk/log-sinks';
 import { eventEncoder } from './event-encoder';
 import { ForwardClient } from './forward-client';
 import { parseOptions } from './options';
@@ -42,13 +43,16 @@ export function makeFluentdDriver(log: Logger): LogDriver {
 
       return {
         write(batch) {
-          const waits: Promise<void>[] = [];
+          const delivery = new BatchDelivery(batch);
           for (const line of messagesOf(batch)) {
             const event = encode(line, batch);
             if (options.isAsync) sendAside(line, () => client.send(event));
-            else waits.push(client.send(event));
+            else delivery.track(line, () => client.send(event));
           }
-          if (waits.length > 0) return Promise.all(waits).then(() => undefined);
+          return delivery.done();
+        },
+        get isAway() {
+          return !options.isAsync && client.isAway;
         },
         async flush() {},
         async close() {

@@ -47,6 +47,10 @@ export class ForwardClient {
     return acknowledged;
   }
 
+  get isAway(): boolean {
+    return this.sink().isAway;
+  }
+
   async close(): Promise<void> {
     this.isClosing = true;
     clearTimeout(this.timer);

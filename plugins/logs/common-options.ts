@@ -6,11 +6,22 @@ type Options = Readonly<Record<string, string>>;
 export interface DeliveryOptions {
   /** Undefined: the container waits for its driver. */
   readonly ringBytes?: number;
+  /** Kept on disk for a back end that is away; 0 = nothing. */
+  readonly spoolBytes: number;
 }
 
 const DEFAULT_RING_BYTES = 1024 * 1024;
-// The last four steer a copy kept for drivers that cannot be read back.
-const names = ['mode', 'max-buffer-size', 'cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'];
+const DEFAULT_SPOOL_BYTES = 64 * 1024 * 1024;
+const names = [
+  'mode',
+  'max-buffer-size',
+  'spool-max-size',
+  // These steer a copy kept for drivers that cannot be read back.
+  'cache-disabled',
+  'cache-max-size',
+  'cache-max-file',
+  'cache-compress',
+];
 
 /** Parses the options every driver has. @throws invalid-parameter in dockerd's words */
 export function deliveryOptions(options: Options): DeliveryOptions {
@@ -23,8 +34,10 @@ export function deliveryOptions(options: Options): DeliveryOptions {
   if (options['cache-max-size'] !== undefined) binarySize('cache-max-size', options['cache-max-size']);
   if (options['cache-max-file'] !== undefined && !/^[1-9]\d*$/.test(options['cache-max-file']))
     throw invalidParameter(`error parsing option cache-max-file: invalid number: '${options['cache-max-file']}'`);
-  if (mode !== 'non-blocking') return {};
-  return { ringBytes: size === undefined ? DEFAULT_RING_BYTES : binarySize('max-buffer-size', size) };
+  const spool = options['spool-max-size'];
+  const spoolBytes = spool === undefined ? DEFAULT_SPOOL_BYTES : binarySize('spool-max-size', spool);
+  if (mode !== 'non-blocking') return { spoolBytes };
+  return { spoolBytes, ringBytes: size === undefined ? DEFAULT_RING_BYTES : binarySize('max-buffer-size', size) };
 }
 
 /** What is left for the driver. */

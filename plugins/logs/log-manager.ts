@@ -2,6 +2,7 @@ import {
   type DaemonSettings,
   type DriverSet,
   type DriverUsers,
+  type EventBus,
   errorKind,
   errorMessage,
   invalidParameter,
@@ -11,15 +12,23 @@ import {
   type LogManager,
   type LogReadOptions,
   type LogWriter,
+  type MetricsSource,
   notImplemented,
   systemError,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
+import { DroppedMessages } from './dropped-messages';
 import { ContainerPump, type PumpSource } from './pump/container-pump';
 import { storedMessages } from './pump/left-output';
 import { isRetained } from './pump/retained-reading';
 import { RingWriter } from './pump/ring-writer';
 import { CACHE_DRIVER, CachingWriter, cacheInfo, hasCopy } from './read-cache';
+import { Deliveries } from './spool/deliveries';
+
+/** The log manager with what else the plugin makes of it. */
+export interface LoggingParts extends LogManager, DriverUsers, MetricsSource {
+  readonly deliveries: Deliveries;
+}
 
 type ContainerStreams = Parameters<LogManager['startPump']>[2];
 
@@ -31,10 +40,18 @@ export function makeLogManager(
   drivers: DriverSet<LogDriver>,
   defaults: Pick<DaemonSettings, 'logDriver' | 'logOpts'>,
   log: Logger,
-): LogManager & DriverUsers {
+  events: Pick<EventBus, 'publish'>,
+): LoggingParts {
+  const dropped = new DroppedMessages(events);
+  const deliveries = new Deliveries(
+    async (type, info) => openWriter(await resolve(drivers, type), forDriver(info)),
+    log,
+  );
   /** Containers whose output goes to a driver now. */
   const written = new Map<ContainerPump, { readonly type: string; readonly containerId: string }>();
-  const manager: LogManager & DriverUsers = {
+  const manager: LoggingParts = {
+    deliveries,
+
     usersOf: (isMeant) =>
       [...written.values()]
         .filter(({ type }) => isMeant(type))
@@ -56,16 +73,17 @@ export function makeLogManager(
       driver.validate(driverOptions(options));
     },
 
-    async startPump(type, info, streams) {
+    async startPump(type, info, streams, { isResumed = false } = {}) {
       const pumpLog = log.child({ container: info.containerId, driver: type });
       if (type === NONE) return new ContainerPump(sourcesOf(streams), undefined, pumpLog);
       const { containerId } = info;
       // Looked at before the driver writes again.
       const sources = await Promise.all(sourcesOf(streams).map((each) => withStored(each, type, info)));
-      const { ringBytes } = deliveryOptions(info.options);
+      const { ringBytes, spoolBytes } = deliveryOptions(info.options);
       const driver = await resolve(drivers, type);
-      const writer = await openWriter(driver, forDriver(info));
-      const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog);
+      const writer = await deliveries.open(type, info, spoolBytes, isResumed);
+      const drops = dropped.counter(type, info);
+      const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog, drops);
       // A driver that cannot be asked now gets a copy as well.
       const canRead = await canReadBack(driver).catch(() => false);
       const copy = canRead ? undefined : await openCopy(info);
@@ -74,6 +92,10 @@ export function makeLogManager(
       void pump.done.then(() => written.delete(pump));
       return pump;
     },
+
+    droppedMessages: (containerId) => dropped.of(containerId),
+
+    metrics: () => [dropped.metrics(), deliveries.metrics()],
 
     async canRead(type, info) {
       return (await readable(type, info)) !== undefined;
@@ -87,6 +109,8 @@ export function makeLogManager(
 
     async remove(type, info) {
       if (type === NONE) return;
+      await deliveries.remove(info);
+      dropped.forget(info.containerId);
       const copy = cacheInfo(info);
       if (copy !== undefined) await drivers.get(CACHE_DRIVER)?.remove?.(copy);
       await (await resolve(drivers, type)).remove?.(forDriver(info));

@@ -1,6 +1,7 @@
-import type { LogDriver, LogEntry } from '../contracts/log-driver';
+import type { LogDriver, LogEntry, LogInfo } from '../contracts/log-driver';
 import {
   decodeLogCapabilities,
+  encodeLogBatch,
   encodeLogInfo,
   encodeReadConfig,
   LogEntryDecoder,
@@ -11,6 +12,7 @@ import { LogFifo } from './log-fifo';
 import { type LogPatience, RemoteLogWriter, startLogging } from './log-writer';
 import type { PluginClient } from './plugin-client';
 import { PluginRefusal } from './read-answer';
+import { lostMessages, SentWindow } from './sent-window';
 
 /** What a log driver behind a socket needs of the engine. */
 export interface RemoteLogDriverOptions {
@@ -26,15 +28,20 @@ export interface RemoteLogDriverOptions {
 /** A plugin may write the rest of a log when its container has ended; then a follower is let go. */
 const LAST_WORDS_MS = 2000;
 
+/** How long a plugin may take to tell what it has of the last moments. */
+const READ_STORED_MS = 10_000;
+
 /**
  * A log driver behind a socket. Its options are judged by the plugin when a container starts: the protocol has no word
  * for it earlier. What it keeps is its own, so nothing is removed with a container.
  */
 export function connectLogDriver(client: PluginClient, options: RemoteLogDriverOptions): LogDriver {
   const daemonName = options.daemonName ?? 'docker';
-  const patience: LogPatience = { watchMs: 1000, closeMs: 10_000, awayMs: 3000, ...options.patience };
+  const patience: LogPatience = { watchMs: 200, closeMs: 10_000, awayMs: 500, ...options.patience };
   const open = new Map<string, RunningLog>();
   const makeFifo = () => LogFifo.make(options.fifoFolder, options.pluginFolder);
+  /** What went to the plugin for containers whose log it did not finish. */
+  const unfinished = new Map<string, SentWindow>();
   let readLogs: boolean | undefined;
 
   const askCapabilities = async (): Promise<boolean> => {
@@ -50,29 +57,50 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
     return readLogs;
   };
 
+  const storedSince = async function* (info: LogInfo, sinceNs: bigint): AsyncGenerator<readonly LogEntry[]> {
+    const signal = AbortSignal.timeout(READ_STORED_MS);
+    const body = {
+      Info: encodeLogInfo(info, daemonName),
+      Config: encodeReadConfig({ follow: false, sinceNs }),
+    };
+    const decoder = new LogEntryDecoder();
+    for await (const chunk of await client.stream({ ...logDriverMethods.readLogs, body, signal }))
+      yield decoder.push(chunk).map(toLogEntry);
+  };
+
   return {
     validate: () => undefined,
     async capabilities() {
       return { readLogs: readLogs ?? (await askCapabilities()) };
     },
     async open(info) {
-      await askCapabilities();
+      const stored = (await askCapabilities()) ? (sinceNs: bigint) => storedSince(info, sinceNs) : undefined;
+      const sent = unfinished.get(info.containerId) ?? new SentWindow();
       const fifo = await makeFifo();
       try {
+        const lost = await lostMessages(sent, stored, 0);
         await startLogging(client, info, daemonName, fifo.shownPath);
+        for (const batch of lost) void fifo.write(encodeLogBatch(batch));
       } catch (error) {
         fifo.close();
         throw error;
       }
-      const writer = new RemoteLogWriter(client, info, daemonName, fifo, patience);
+      unfinished.delete(info.containerId);
+      const writer = new RemoteLogWriter(client, info, daemonName, fifo, patience, stored, sent);
       const running = new RunningLog();
       open.set(info.containerId, running);
       return {
         write: (batch) => writer.write(batch),
+        get isAway() {
+          return writer.isAway;
+        },
         flush: () => writer.flush(),
         async close() {
           try {
             await writer.close();
+          } catch (error) {
+            unfinished.set(info.containerId, sent);
+            throw error;
           } finally {
             if (open.get(info.containerId) === running) open.delete(info.containerId);
             running.end();

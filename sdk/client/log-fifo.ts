@@ -62,7 +62,12 @@ export class LogFifo {
 
   /** Everything was taken out by the plugin. */
   get empty(): boolean {
-    return this.socket.destroyed || (this.pending === 0 && unreadBytes(this.writeFd) === 0);
+    return this.socket.destroyed || (this.pending === 0 && this.unread === 0);
+  }
+
+  /** Bytes in the FIFO. */
+  get unread(): number {
+    return this.socket.destroyed ? 0 : unreadBytes(this.writeFd);
   }
 
   /** Whether anybody but us has it open for reading. */
@@ -97,6 +102,21 @@ export class LogFifo {
     const start = findFrameStart(held, this.pending > 0);
     // There is room: it was in there a moment ago, and nothing else ran since.
     if (start < held.length) writeSync(this.writeFd, held.subarray(start));
+  }
+
+  /** Takes out everything that nobody has read, from the first whole frame on. For a FIFO without reader. */
+  async takeBack(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      if (this.socket.destroyed) break;
+      const chunk = Buffer.alloc(unreadBytes(this.writeFd));
+      if (chunk.length > 0) chunks.push(chunk.subarray(0, readSync(this.readFd, chunk)));
+      else if (this.pending === 0) break;
+      // What waited to be written moves up into the room that was made.
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    const held = Buffer.concat(chunks);
+    return held.subarray(findFrameStart(held, false));
   }
 
   /** Closes both ends and removes the FIFO. Repeatable. */

@@ -1,9 +1,11 @@
 import type { LogBatch, LogInfo, LogWriter } from '../contracts/log-driver';
 import { errorMessage, unavailable } from '../errors';
-import { encodeLogBatch, encodeLogInfo, logDriverMethods } from '../wire';
+import { UndeliveredError } from '../log-drivers';
+import { encodeLogBatch, encodeLogInfo, LogEntryDecoder, logDriverMethods, toLogBatches } from '../wire';
 import type { LogFifo } from './log-fifo';
 import type { PluginClient } from './plugin-client';
 import { noRetry } from './retry';
+import { lostMessages, messagesOf, type ReadStored, SentWindow } from './sent-window';
 
 /** How patient to be with a log plugin. */
 export interface LogPatience {
@@ -16,20 +18,27 @@ export interface LogPatience {
 }
 
 /** Longest pause between two attempts to bring a FIFO back to a plugin. */
-const MAX_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 5000;
+/** A plugin may answer StartLogging before it opens the FIFO. */
+const START_MS = 1000;
+/** Nobody waits longer for the answer to StopLogging, which a plugin that works gives at once. */
+const STOP_MS = 500;
 const POLL_MS = 10;
 
 /**
  * Writes to a log plugin. A plugin that went away is told about the FIFO again when it is back (P-LOG-5), and finds in
- * it what it had not read. Until then the FIFO fills, and then the container waits (P-LOG-4).
+ * it what it had not read. Until then it is away: whoever writes on fills the FIFO and then waits (P-LOG-4).
  */
 export class RemoteLogWriter implements LogWriter {
   private readonly timer: NodeJS.Timeout;
   private closing: Promise<void> | undefined;
+  private startsUntil = performance.now() + START_MS;
   private unseen = 0;
   private failures = 0;
   private nextAttemptAt = 0;
-  private offering = false;
+  private offering: Promise<void> | undefined;
+  /** Taken out of the FIFO for the plugin's return, and not in it again yet. */
+  private held: readonly LogBatch[] = [];
   private lastProblem = '';
 
   /** The plugin knows the FIFO already. */
@@ -39,11 +48,22 @@ export class RemoteLogWriter implements LogWriter {
     private readonly daemonName: string,
     private readonly fifo: LogFifo,
     private readonly patience: LogPatience,
+    /** What the plugin has stored since a time, when it can tell. */
+    private readonly stored: ReadStored | undefined,
+    /** Of an earlier writer of this container, which the plugin did not let finish. */
+    private readonly sent = new SentWindow(),
   ) {
-    this.timer = setInterval(() => void this.watch(), patience.watchMs).unref();
+    this.timer = setInterval(() => this.watch(), patience.watchMs).unref();
   }
 
   write(batch: LogBatch): void | Promise<void> {
+    // What comes while the plugin is told again goes behind what it gets then.
+    if (this.offering !== undefined) return this.offering.then(() => this.write(batch));
+    return this.send(batch);
+  }
+
+  private send(batch: LogBatch): void | Promise<void> {
+    if (this.stored !== undefined) this.sent.add(batch);
     return this.fifo.write(encodeLogBatch(batch));
   }
 
@@ -51,10 +71,19 @@ export class RemoteLogWriter implements LogWriter {
     await this.untilTaken(1000, 1000);
   }
 
+  /** Nobody reads, though the plugin had time to begin. */
+  get isAway(): boolean {
+    if (this.fifo.hasReader()) {
+      this.startsUntil = 0;
+      return false;
+    }
+    return performance.now() > this.startsUntil;
+  }
+
   /**
    * Lets the plugin take what is left, says StopLogging and removes the FIFO (P-LOG-3).
    *
-   * @throws unavailable  the plugin did not take everything in time; what it left is lost
+   * @throws UndeliveredError  the plugin is away or hangs, and this is what it did not take
    */
   close(): Promise<void> {
     this.closing ??= this.end();
@@ -62,21 +91,28 @@ export class RemoteLogWriter implements LogWriter {
   }
 
   private async end(): Promise<void> {
+    const { closeMs, awayMs } = this.patience;
     try {
       // What there is to offer is offered now.
       this.nextAttemptAt = 0;
-      const taken = await this.untilTaken(this.patience.closeMs, this.patience.awayMs);
+      const taken = await this.untilTaken(closeMs, awayMs);
       clearInterval(this.timer);
-      await this.client.call({
+      const stopped = this.client.call({
         ...logDriverMethods.stopLogging,
         body: { File: this.fifo.shownPath },
-        timeoutMs: this.patience.closeMs,
+        timeoutMs: closeMs,
         retry: noRetry,
       });
-      if (!taken && !this.fifo.empty) throw unavailable('it does not read');
+      if (taken) await inTime(stopped, STOP_MS);
+      else stopped.catch(() => undefined);
+      if (!this.fifo.empty || this.held.length > 0) throw unavailable('it does not read');
     } catch (error) {
-      throw unavailable(
+      await inTime(this.offering ?? Promise.resolve(), STOP_MS);
+      const left = [...this.held, ...(await this.takeBack())];
+      this.sent.forgetLast(left.flatMap(messagesOf).length);
+      throw new UndeliveredError(
         `log plugin "${this.client.name}" did not finish the log of container ${this.info.containerId}: ${this.lastProblem || errorMessage(error)}`,
+        left,
         error,
       );
     } finally {
@@ -85,14 +121,15 @@ export class RemoteLogWriter implements LogWriter {
     }
   }
 
-  /** @returns whether it was all taken before the time was over, or nobody had read for `awayMs` */
+  /** @returns whether it was all taken before the time was over, or nothing had moved for `awayMs` */
   private async untilTaken(timeoutMs: number, awayMs: number): Promise<boolean> {
     const startedAt = performance.now();
-    let seenAt = startedAt;
-    while (!this.fifo.empty) {
+    let movedAt = startedAt;
+    for (let unread = this.fifo.unread; !this.fifo.empty || this.held.length > 0; ) {
       const now = performance.now();
-      if (this.fifo.hasReader()) seenAt = now;
-      if (now - startedAt >= timeoutMs || now - seenAt >= awayMs) return false;
+      if (this.fifo.unread !== unread) movedAt = now;
+      unread = this.fifo.unread;
+      if (now - startedAt >= timeoutMs || now - movedAt >= awayMs) return false;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return true;
@@ -103,27 +140,44 @@ export class RemoteLogWriter implements LogWriter {
     this.nextAttemptAt = Date.now() + Math.min(this.patience.watchMs * 2 ** this.failures++, MAX_BACKOFF_MS);
   }
 
-  private async watch(): Promise<void> {
-    if (this.offering || Date.now() < this.nextAttemptAt) return;
-    this.offering = true;
-    try {
-      if (this.fifo.hasReader()) {
-        this.unseen = 0;
-        this.failures = 0;
-        return;
-      }
-      // Plugins may answer StartLogging before they open the FIFO.
-      if (++this.unseen < 2) return;
-      this.fifo.removeHalfFrame();
-      await startLogging(this.client, this.info, this.daemonName, this.fifo.shownPath, true);
-      this.lastProblem = '';
-      this.waitLonger();
-    } catch (error) {
-      this.lastProblem = errorMessage(error);
-      this.waitLonger();
-    } finally {
-      this.offering = false;
+  private watch(): void {
+    if (this.offering !== undefined || Date.now() < this.nextAttemptAt) return;
+    if (this.fifo.hasReader()) {
+      this.unseen = 0;
+      this.failures = 0;
+      return;
     }
+    // Plugins may answer StartLogging before they open the FIFO.
+    if (++this.unseen < 2) return;
+    this.offering = this.offer()
+      .then(
+        () => {
+          this.lastProblem = '';
+        },
+        (error) => {
+          this.lastProblem = errorMessage(error);
+        },
+      )
+      .finally(() => {
+        this.offering = undefined;
+        this.waitLonger();
+      });
+  }
+
+  /** Brings the FIFO back to the plugin, with what it took and did not store in front. */
+  private async offer(): Promise<void> {
+    this.held = [...this.held, ...(await this.takeBack())];
+    const missing = await lostMessages(this.sent, this.stored, this.held.flatMap(messagesOf).length);
+    const { client, info, daemonName, fifo } = this;
+    await startLogging(client, info, daemonName, fifo.shownPath, true);
+    if (this.closing !== undefined) return;
+    const again = [...missing, ...this.held];
+    this.held = [];
+    for (const batch of again) void this.fifo.write(encodeLogBatch(batch));
+  }
+
+  private async takeBack(): Promise<LogBatch[]> {
+    return toLogBatches(new LogEntryDecoder().push(await this.fifo.takeBack()));
   }
 }
 
@@ -140,4 +194,18 @@ export async function startLogging(
     body: { File: path, Info: encodeLogInfo(info, daemonName) },
     ...(again ? { retry: noRetry, timeoutMs: 10_000 } : {}),
   });
+}
+
+/** Waits for `work`, but not long; it goes on then. */
+async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
 }

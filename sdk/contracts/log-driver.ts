@@ -32,10 +32,18 @@ export interface LogBatch {
 
 /** Takes the output of one run of a container. Who opened it closes it. */
 export interface LogWriter {
-  /** Takes the batch; a returned promise holds the container's output back until it resolves. */
+  /**
+   * Takes the batch; a returned promise holds the container's output back until it resolves.
+   *
+   * @throws unavailable  (or rejects with it) the back end is away and did not take it: it is kept and written again.
+   *   With an `UndeliveredError` only what that holds is.
+   */
   write(batch: LogBatch): void | Promise<void>;
+  /** The back end is away: what is written now would wait, nobody knows how long. Absent: never. Asked often. */
+  readonly isAway?: boolean;
   /** Everything taken so far is where readers find it. */
   flush(): Promise<void>;
+  /** @throws UndeliveredError  with what the back end did not take */
   close(): Promise<void>;
 }
 

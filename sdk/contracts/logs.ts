@@ -24,11 +24,16 @@ export interface LogManager {
   };
   /** @throws invalid-parameter naming the option, or the driver when there is none of that name */
   validate(type: string, options: Readonly<Record<string, string>>): Promise<void>;
-  /** Opens the driver and starts reading. */
+  /**
+   * Opens the driver and starts reading.
+   *
+   * @param how `isResumed`: the container runs already, so that a back end which is away is waited for
+   */
   startPump(
     type: string,
     info: LogInfo,
     streams: { readonly stdout: Readable; readonly stderr?: Readable },
+    how?: { readonly isResumed?: boolean },
   ): Promise<LogPump>;
   /** Whether `read` works for this container: from its driver or from the copy kept beside; for those who must know before they answer. */
   canRead(type: string, info: LogInfo): Promise<boolean>;
@@ -36,6 +41,8 @@ export interface LogManager {
    * @throws not-implemented  `configured logging driver does not support reading`
    */
   read(type: string, info: LogInfo, options: LogReadOptions, signal: AbortSignal): AsyncIterable<readonly LogEntry[]>;
+  /** Messages of this container that `mode=non-blocking` dropped, since the daemon started. */
+  droppedMessages(containerId: string): number;
   remove(type: string, info: LogInfo): Promise<void>;
 }
 

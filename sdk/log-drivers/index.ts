@@ -3,3 +3,4 @@ export * from './log-messages';
 export * from './log-time';
 export * from './option-values';
 export * from './tag-template';
+export * from './undelivered';

@@ -14,6 +14,8 @@ export interface LogSink {
    * @throws unavailable (or rejects with it): the message did not go out
    */
   send(message: Buffer): void | Promise<void>;
+  /** The last attempt to connect failed. Absent: nobody can tell. */
+  readonly isAway?: boolean;
   /** Waits a little for what is under way. */
   close(): Promise<void>;
 }

@@ -19,13 +19,17 @@ export interface StreamSinkOptions {
 }
 
 const CONNECT_MS = 10_000;
-const CLOSE_MS = 2_000;
+const CLOSE_MS = 500;
+/** A target that is away is asked again this often. */
+const AWAY_RETRY_MS = 500;
 
 /** Sends messages over tcp, tls or a unix stream socket, and connects again when the connection broke. */
 export class StreamSink implements LogSink {
   private socket: Socket | undefined;
   private connecting: Promise<Socket> | undefined;
   private isClosed = false;
+  private failed = false;
+  private retry: NodeJS.Timeout | undefined;
   private readonly stop = new AbortController();
 
   private constructor(
@@ -36,8 +40,17 @@ export class StreamSink implements LogSink {
   /** @throws unavailable naming the target, when it is to be connected now and cannot */
   static async open(target: LogTarget, options: StreamSinkOptions): Promise<StreamSink> {
     const sink = new StreamSink(target, options);
-    if (options.connectNow) await sink.connected();
+    try {
+      if (options.connectNow) await sink.connected();
+    } catch (error) {
+      await sink.close();
+      throw error;
+    }
     return sink;
+  }
+
+  get isAway(): boolean {
+    return this.failed;
   }
 
   send(message: Buffer): void | Promise<void> {
@@ -54,6 +67,7 @@ export class StreamSink implements LogSink {
   async close(): Promise<void> {
     this.isClosed = true;
     this.stop.abort();
+    clearTimeout(this.retry);
     const { socket } = this;
     if (socket === undefined || socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
@@ -103,6 +117,8 @@ export class StreamSink implements LogSink {
     return new Promise((resolve, reject) => {
       const socket = openSocket(target);
       const fail = (error: unknown) => {
+        this.failed = true;
+        this.connectLater();
         socket.destroy();
         reject(unavailable(`${describeTarget(target)} cannot be reached: ${errorMessage(error)}`, error));
       };
@@ -120,8 +136,18 @@ export class StreamSink implements LogSink {
     });
   }
 
+  /** Who looks at `isAway` sends nothing meanwhile, so that no message would bring the connection back. */
+  private connectLater(): void {
+    if (this.retry !== undefined || this.isClosed) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      if (!this.isClosed && this.socket === undefined) this.connected().catch(() => undefined);
+    }, AWAY_RETRY_MS).unref();
+  }
+
   private adopt(socket: Socket): void {
     this.socket = socket;
+    this.failed = false;
     socket.on('data', (chunk: Buffer) => this.options.onData?.(chunk));
     // A peer that only ends its side will not read on either.
     socket.once('end', () => socket.end());

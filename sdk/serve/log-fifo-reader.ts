@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { LogBatch, LogWriter } from '../contracts/log-driver';
-import { LogEntryDecoder, type WireLogEntry } from '../wire';
+import { LogEntryDecoder, toLogBatches } from '../wire';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -47,17 +47,16 @@ export class LogFifoReader {
   }
 
   private take(chunk: Buffer): void {
-    let entries: WireLogEntry[];
+    let batches: LogBatch[];
     try {
-      entries = this.decoder.push(chunk);
+      batches = toLogBatches(this.decoder.push(chunk));
     } catch (error) {
       // Where the next entry begins is not known any more.
       this.onError(error);
       this.socket.destroy();
       return;
     }
-    for (const entry of entries)
-      this.last = this.last.then(() => this.writer.write(toBatch(entry))).catch(this.onError);
+    for (const batch of batches) this.last = this.last.then(() => this.writer.write(batch)).catch(this.onError);
   }
 }
 
@@ -76,11 +75,4 @@ function* restOf(path: string): Generator<Buffer> {
   } finally {
     closeSync(fd);
   }
-}
-
-const newline = Buffer.from('\n');
-
-function toBatch({ source, timeNs, line, partial }: WireLogEntry): LogBatch {
-  if (partial === undefined) return { source, timeNs, data: Buffer.concat([line, newline]) };
-  return { source, timeNs, partial, data: partial.last ? Buffer.concat([line, newline]) : line };
 }

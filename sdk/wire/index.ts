@@ -3,6 +3,7 @@ export * from './errors';
 export * from './fields';
 export * from './handshake';
 export * from './ipam-driver';
+export * from './log-batches';
 export * from './log-driver';
 export * from './log-entry';
 export * from './media-type';

@@ -32,7 +32,7 @@ export async function writeStats(
     const wantsMore = options.stream || (round === 0 && !options.oneShot && sample !== undefined);
     // A single answer waits for something to compare with; a stream shows its first sample at once.
     if (options.stream || !wantsMore)
-      await writeFully(out, `${JSON.stringify(renderStats(container, sample, at, before))}\n`, signal);
+      await writeFully(out, `${JSON.stringify(renderStats(container, sample, at, before, engine))}\n`, signal);
     if (!wantsMore) return;
     before = { sample, at };
     if (engine.index.find(container.id) === undefined) return;
@@ -61,6 +61,7 @@ function renderStats(
   sample: Sample | undefined,
   at: string,
   before: { sample: Sample | undefined; at: string } | undefined,
+  { logs }: Pick<Engine, 'logs'>,
 ): Record<string, unknown> {
   const counters = ['rx_bytes', 'rx_packets', 'rx_errors', 'rx_dropped'] as const;
   return {
@@ -82,6 +83,8 @@ function renderStats(
       sectors_recursive: null,
     },
     num_procs: 0,
+    // Not in the API's definition, whose clients read over what they do not know.
+    log_stats: { dropped_messages: logs.droppedMessages(container.id) },
     storage_stats: {},
     cpu_stats: renderCpu(sample),
     precpu_stats: renderCpu(before?.sample),

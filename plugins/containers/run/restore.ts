@@ -157,7 +157,8 @@ async function continueLog(container: Container, task: Task, engine: Engine): Pr
   const { record } = container;
   for (let isWaiting = false; container.task === task && !engine.stopping; isWaiting = true) {
     try {
-      container.pump = await engine.logs.startPump(record.log.type, logInfo(container), task.streams);
+      const how = { isResumed: true };
+      container.pump = await engine.logs.startPump(record.log.type, logInfo(container), task.streams, how);
       container.attachments.begin(container.pump, task.streams);
       return;
     } catch (error) {

@@ -22,7 +22,7 @@ export interface PumpSource {
 }
 
 /** How long a closed pump waits for a driver that takes nothing more. */
-const GIVE_UP_MS = 2000;
+const GIVE_UP_MS = 300;
 
 /** A failing driver is reported this often at most. */
 const REPORT_MS = 10_000;

@@ -4,6 +4,8 @@ import { errorMessage, type Logger } from '@gantry/sdk';
 const NEWLINE = 10;
 /** How long a closing writer may take to get rid of what is buffered. */
 const DRAIN_MS = 10_000;
+/** One that takes nothing for so long is not waited for. */
+const STILL_MS = 500;
 
 /**
  * `mode=non-blocking`: never holds the container back. Messages that find the buffer full are dropped, whole
@@ -13,13 +15,11 @@ export class RingWriter implements LogWriter {
   private queue: LogBatch[] = [];
   private queuedBytes = 0;
   private running: Promise<void> | undefined;
-  /** Messages that found no room. */
-  dropped = 0;
-
   constructor(
     private readonly inner: LogWriter,
     private readonly maxBytes: number,
     private readonly log: Logger,
+    private readonly drops: { add(messages: number): void; tell(): void } = { add() {}, tell() {} },
   ) {}
 
   write(batch: LogBatch): void {
@@ -36,15 +36,26 @@ export class RingWriter implements LogWriter {
   }
 
   async close(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, DRAIN_MS);
-    });
-    await Promise.race([this.running, late]);
-    clearTimeout(timer);
+    await this.drained();
+    // What nobody took in time is dropped like what found no room.
+    for (const { data, partial } of this.queue.splice(0)) this.drops.add(partial === undefined ? linesOf(data) : 1);
+    this.drops.tell();
     await this.inner.close();
-    if (this.dropped > 0)
-      this.log.warn('log messages were dropped because the buffer was full', { dropped: this.dropped });
+  }
+
+  /** Waits while the writer takes something, not for one that stands still. */
+  private async drained(): Promise<void> {
+    const startedAt = performance.now();
+    for (let before = -1; this.running !== undefined && performance.now() - startedAt < DRAIN_MS; ) {
+      if (this.queuedBytes === before) return;
+      before = this.queuedBytes;
+      let timer: NodeJS.Timeout | undefined;
+      const still = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STILL_MS);
+      });
+      await Promise.race([this.running, still]);
+      clearTimeout(timer);
+    }
   }
 
   private async run(): Promise<void> {
@@ -65,12 +76,19 @@ export class RingWriter implements LogWriter {
     if (batch.data.length <= room) return { ...batch, data: Buffer.from(batch.data) };
     if (batch.partial !== undefined) {
       if (this.queuedBytes === 0) return batch;
-      this.dropped++;
+      this.drops.add(1);
       return undefined;
     }
     let end = room > 0 ? batch.data.lastIndexOf(NEWLINE, room - 1) + 1 : 0;
     if (end === 0 && this.queuedBytes === 0) end = batch.data.indexOf(NEWLINE) + 1;
-    for (let at = batch.data.indexOf(NEWLINE, end); at >= 0; at = batch.data.indexOf(NEWLINE, at + 1)) this.dropped++;
+    const dropped = linesOf(batch.data, end);
+    if (dropped > 0) this.drops.add(dropped);
     return end === 0 ? undefined : { ...batch, data: Buffer.from(batch.data.subarray(0, end)) };
   }
+}
+
+function linesOf(data: Buffer, from = 0): number {
+  let count = 0;
+  for (let at = data.indexOf(NEWLINE, from); at >= 0; at = data.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }

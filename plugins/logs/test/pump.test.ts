@@ -39,7 +39,7 @@ function managerWith(driver: LogDriver) {
     discover: async () => {},
     entries: () => [['recorder', driver]],
   };
-  return makeLogManager(drivers, { logDriver: 'recorder', logOpts: { 'max-size': '1m' } }, quiet);
+  return makeLogManager(drivers, { logDriver: 'recorder', logOpts: { 'max-size': '1m' } }, quiet, { publish() {} });
 }
 
 const info = (options: Record<string, string> = {}) =>

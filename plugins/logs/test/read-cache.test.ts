@@ -33,7 +33,7 @@ function managerWith(remote: LogDriver) {
     discover: async () => {},
     entries: () => Object.entries(all),
   };
-  return makeLogManager(drivers, { logDriver: 'remote', logOpts: {} }, quiet);
+  return makeLogManager(drivers, { logDriver: 'remote', logOpts: {} }, quiet, { publish() {} });
 }
 
 async function log(manager: ReturnType<typeof managerWith>, text: string, from: LogInfo): Promise<void> {

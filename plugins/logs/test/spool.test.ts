@@ -1,0 +1,178 @@
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LogBatch, type Logger, type LogWriter, unavailable } from '@gantry/sdk';
+import { UndeliveredError } from '@gantry/sdk/log-drivers';
+import { Spool } from '../spool/spool';
+import { SpooledWriter } from '../spool/spooled-writer';
+
+const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
+
+let folder: string;
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'gantry-spool-')), 'spool');
+});
+afterEach(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
+
+const batch = (data: string, timeNs = 1n): LogBatch => ({ source: 'stdout', timeNs, data: Buffer.from(data) });
+
+/** A back end that goes away and comes back. */
+class BackEnd implements LogWriter {
+  isAway = false;
+  text = '';
+  hold: Promise<void> | undefined;
+  failure: Error | undefined;
+  closeFailure: Error | undefined;
+  write({ data }: LogBatch) {
+    if (this.failure) throw this.failure;
+    this.text += data;
+    return this.hold;
+  }
+  async flush() {}
+  async close() {
+    if (this.closeFailure) throw this.closeFailure;
+  }
+}
+
+function writerFor(inner: BackEnd | undefined, maxBytes = 1_000_000, open = async () => inner as LogWriter) {
+  const events: string[] = [];
+  const writer = new SpooledWriter(inner, {
+    spool: Spool.open(folder, maxBytes),
+    log: quiet,
+    open,
+    onLeft: () => events.push('left'),
+    onOver: () => events.push('over'),
+  });
+  return { writer, events };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 1000) throw new Error('it did not come about in 5 s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test('while the back end is there nothing is kept, and a slow one holds the container back', async () => {
+  const inner = new BackEnd();
+  const { writer, events } = writerFor(inner);
+  expect(writer.write(batch('1\n'))).toBeUndefined();
+  let go = () => {};
+  inner.hold = new Promise((resolve) => {
+    go = resolve;
+  });
+  let taken = false;
+  const wait = Promise.resolve(writer.write(batch('2\n'))).then(() => {
+    taken = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(taken).toBe(false);
+  go();
+  await wait;
+  await writer.close();
+  expect(inner.text).toBe('1\n2\n');
+  expect(existsSync(folder)).toBe(false);
+  expect(events).toEqual(['over']);
+});
+
+test('what comes while the back end is away waits on disk and goes first when it is back', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  await writer.write(batch('1\n'));
+  inner.isAway = true;
+  for (const line of ['2\n', '3\n4\n']) expect(writer.write(batch(line))).toBeUndefined();
+  expect(readdirSync(folder)).not.toEqual([]);
+  inner.isAway = false;
+  expect(writer.write(batch('5\n', 2n))).toBeUndefined();
+  await until(() => inner.text.endsWith('5\n'));
+  await writer.write(batch('6\n'));
+  await writer.close();
+  expect(inner.text).toBe('1\n2\n3\n4\n5\n6\n');
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a container that waits for a back end that goes away is let go', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  inner.hold = new Promise(() => undefined);
+  const wait = writer.write(batch('1\n'));
+  inner.isAway = true;
+  await wait;
+  expect(writer.write(batch('2\n'))).toBeUndefined();
+});
+
+test('what the back end refused because it is away is kept, and only that', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  inner.failure = new UndeliveredError('gone', [batch('2\n')]);
+  await writer.write(batch('1\n2\n'));
+  inner.failure = undefined;
+  await until(() => inner.text !== '');
+  await writer.close();
+  expect(inner.text).toBe('2\n');
+});
+
+test('a full spool holds the container back, and nothing is lost', async () => {
+  const inner = new BackEnd();
+  inner.isAway = true;
+  const { writer } = writerFor(inner, 200);
+  let count = 0;
+  let wait: void | Promise<void>;
+  do wait = writer.write(batch(`${++count}\n`, BigInt(count)));
+  while (wait === undefined);
+  expect(count).toBeGreaterThan(3);
+  inner.isAway = false;
+  await wait;
+  await writer.close();
+  expect(inner.text).toBe(Array.from({ length: count }, (_, i) => `${i + 1}\n`).join(''));
+});
+
+test('closing does not wait for a back end that is away: the rest is delivered later, in order', async () => {
+  const inner = new BackEnd();
+  const later = new BackEnd();
+  let isBack = false;
+  const open = async () => {
+    if (!isBack) throw unavailable('still away');
+    return later;
+  };
+  const { writer, events } = writerFor(inner, 1_000_000, open);
+  inner.isAway = true;
+  await writer.write(batch('2\n'));
+  inner.closeFailure = new UndeliveredError('it does not read', [batch('1\n')]);
+  const before = performance.now();
+  await writer.close();
+  expect(performance.now() - before).toBeLessThan(1000);
+  expect(events).toEqual(['left']);
+  isBack = true;
+  await until(() => events.includes('over'));
+  expect(later.text).toBe('1\n2\n');
+});
+
+test('a daemon after the one that kept it delivers it, with what that one had not noted as delivered', async () => {
+  const first = new BackEnd();
+  first.isAway = true;
+  const { writer } = writerFor(first);
+  await writer.write(batch('1\n'));
+  await writer.write(batch('2\n'));
+  await writer.abandon();
+  const second = new BackEnd();
+  const { writer: next } = writerFor(second);
+  expect(next.write(batch('3\n'))).toBeUndefined();
+  await until(() => second.text.endsWith('3\n'));
+  expect(second.text).toBe('1\n2\n3\n');
+  await next.close();
+});
+
+test('half an entry at the end of a file, as a crash leaves it, spoils nothing', async () => {
+  const spool = Spool.open(folder, 1_000_000);
+  spool.append(batch('1\n'));
+  spool.close();
+  const [file] = readdirSync(folder);
+  appendFileSync(join(folder, file!), Buffer.from([0, 0, 0, 50, 10, 6]));
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  await writer.write(batch('2\n'));
+  await until(() => inner.text.endsWith('2\n'));
+  expect(inner.text).toBe('1\n2\n');
+  await writer.close();
+});
