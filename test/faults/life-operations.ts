@@ -117,12 +117,12 @@ export const operations: readonly Operation[] = [
   {
     name: 'stop',
     prepare: (daemon) => running(daemon, untilTold),
-    act: (daemon, { name }) => post(daemon, `/containers/${name}/stop?t=5`),
+    act: (daemon, { name }) => post(daemon, `/containers/${name}/stop?t=60`),
     outcome: ({ acknowledged, state }) => {
       if (!there(state) || (state.Running && !acknowledged)) return true;
       return demand(state.Status === 'exited' && state.ExitCode === 7, `${state.Status} with ${state.ExitCode}`);
     },
-    again: (daemon, { name }) => repeat(daemon, `/containers/${name}/stop?t=5`, [204, 304]),
+    again: (daemon, { name }) => repeat(daemon, `/containers/${name}/stop?t=60`, [204, 304]),
   },
   {
     name: 'kill',

@@ -14,7 +14,14 @@ const open = promisify(openFd);
 const close = promisify(closeFd);
 
 /** Names inside a shim's directory, which becomes the container's bundle. */
-export const bundleFile = { socket: 's', log: 'log', stdin: 'stdin', stdout: 'stdout', stderr: 'stderr' } as const;
+export const bundleFile = {
+  socket: 's',
+  log: 'log',
+  stdin: 'stdin',
+  stdout: 'stdout',
+  stderr: 'stderr',
+  work: 'work',
+} as const;
 
 /** The namespace the shim writes into its own state; one value, as every daemon has its own directories. */
 export const NAMESPACE = 'gantry';

@@ -1,5 +1,5 @@
 import { truncate } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   conflict,
@@ -155,6 +155,8 @@ export class ContainerTask implements Task {
 
   async checkpoint({ directory, exit }: { directory: string; exit: boolean }): Promise<void> {
     await assertCriuWorks();
+    // The shim makes a folder for criu's own files in here, and expects this one to be there.
+    await mkdir(join(this.environment.bundle, bundleFile.work), { recursive: true, mode: 0o700 });
     await this.init.service.checkpoint(this.id, directory, exit);
   }
 
