@@ -29,7 +29,12 @@ export class AdmittedRequest implements Admission {
       /** For those who want it. */
       readonly context: AuthorizationContext | undefined;
     },
-    private readonly options: { readonly showsBodies: boolean; readonly log: Logger },
+    private readonly options: {
+      readonly showsBodies: boolean;
+      /** Those that were disabled meanwhile, perhaps by this very request, are not shown its answer. */
+      readonly hasLeft: (name: string) => boolean;
+      readonly log: Logger;
+    },
   ) {}
 
   get body(): Buffer | undefined {
@@ -74,10 +79,11 @@ export class AdmittedRequest implements Admission {
   }
 
   private async askEach(
-    phase: string,
+    phase: 'request' | 'response',
     ask: (plugin: AuthorizationPlugin, signal: AbortSignal) => Promise<Verdict>,
   ): Promise<void> {
     for (const [name, plugin] of this.chain) {
+      if (phase === 'response' && this.options.hasLeft(name)) continue;
       let verdict: Verdict;
       try {
         verdict = await withDeadline(`the ${phase} phase`, callTimeoutMs, (signal) => ask(plugin, signal));

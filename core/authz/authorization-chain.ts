@@ -31,6 +31,8 @@ const waitsMs = [1000, 2000, 4000, 8000];
 /** The configured authorization plugins, asked one after the other; one refusal or failure is enough. */
 export class AuthorizationChain implements Authorizer {
   private current: readonly string[];
+  /** Names of those that were disabled. */
+  private readonly left = new Set<string>();
 
   constructor(
     configured: readonly string[],
@@ -75,11 +77,13 @@ export class AuthorizationChain implements Authorizer {
     await this.lookUp(next, this.deps.find);
     return () => {
       this.current = next;
+      for (const name of next) this.left.delete(name);
     };
   }
 
   /** Those of these names are asked no more: somebody has disabled them (P-AZ-13). */
   leave(isMeant: (name: string) => boolean): void {
+    for (const name of this.current.filter(isMeant)) this.left.add(name);
     this.current = this.current.filter((name) => !isMeant(name));
   }
 
@@ -94,7 +98,8 @@ export class AuthorizationChain implements Authorizer {
     const context = chain.some(([, plugin]) => plugin.wantsContext === true)
       ? await requestContext(wire, describe)
       : undefined;
-    const request = new AdmittedRequest(chain, { shown, context }, { showsBodies, log: this.deps.log });
+    const hasLeft = (name: string) => this.left.has(name);
+    const request = new AdmittedRequest(chain, { shown, context }, { showsBodies, hasLeft, log: this.deps.log });
     await request.ask();
     return request;
   }

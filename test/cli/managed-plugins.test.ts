@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { buildPlugin, pluginConfig } from '../support/managed-plugin/build-plugin';
 import { startRegistry, type TestRegistry } from '../support/registry';
+import { makeTar, type TarEntry } from '../support/tar';
 
 // Names and tags end as the suite's own; a failed test leaves its plugin to the next one, which makes another.
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });
@@ -174,6 +175,75 @@ test('plugins go to a registry and come back, are upgraded, and a failed upgrade
   );
 }, 60_000);
 
+test('requests that cannot be right are refused in the words of dockerd, and leave nothing', async () => {
+  const api = daemon().api;
+  const tar = { headers: { 'Content-Type': 'application/x-tar' } };
+  const config = { name: 'config.json', data: JSON.stringify(pluginConfig()) };
+  const root = { name: 'rootfs/x', data: 'x' };
+  const archive = (...entries: TarEntry[]) => ({ body: makeTar(entries), ...tar });
+  await docker('plugin', 'create', 'here', folderOf('1'));
+  const answers: [string, string, object, number, RegExp][] = [
+    ['GET', '/plugins/none/json', {}, 404, /^plugin "none" not found$/],
+    ['POST', '/plugins/none/enable?timeout=0', {}, 404, /^plugin "none" not found$/],
+    ['POST', '/plugins/here/enable', {}, 500, /^strconv.Atoi: parsing "": invalid syntax$/],
+    ['POST', '/plugins/here/enable?timeout=soon', {}, 500, /^strconv.Atoi: parsing "soon": invalid syntax$/],
+    ['POST', '/plugins/here/disable', {}, 409, /^plugin is already disabled: plugin here:latest found but disabled$/],
+    ['POST', '/plugins/here/set', { json: ['VERSION=2'] }, 500, /^"VERSION" is not settable$/],
+    ['POST', '/plugins/here/set', { json: ['X=2'] }, 500, /^setting "X" not found in the plugin configuration$/],
+    ['POST', '/plugins/here/set', { json: { X: 2 } }, 400, /cannot unmarshal object/],
+    ['GET', '/plugins?filters={"colour":["red"]}', {}, 400, /^invalid filter 'colour'$/],
+    ['GET', '/plugins?filters={"enabled":["perhaps"]}', {}, 400, /^invalid filter 'enabled=\[perhaps\]'$/],
+    ['GET', '/plugins/privileges', {}, 400, /invalid reference format/],
+    ['POST', `/plugins/pull?remote=${registry.host}/x`, {}, 400, /failed to parse privileges/],
+    ['POST', `/plugins/pull?remote=${registry.host}/x`, { json: [] }, 404, /manifest unknown/],
+    ['POST', '/plugins/create?name=UPPER', archive(config, root), 400, /must be lowercase/],
+    ['POST', `/plugins/create?name=a@sha256:${'0'.repeat(64)}`, archive(config, root), 500, /canonical references/],
+    ['POST', '/plugins/create?name=new', archive(root), 500, /^config not found$/],
+    ['POST', '/plugins/create?name=new', archive(config), 500, /^no rootfs found: EOF$/],
+    ['POST', '/plugins/create?name=new', archive({ ...config, data: '{' }, root), 500, /^failed to parse config: /],
+    ['POST', '/plugins/create?name=new', archive(config, { name: 'rootfs/../../x' }), 400, /leaves the layer/],
+    ['POST', '/plugins/create?name=new', { body: 'junk', ...tar }, 400, /archive\/tar/],
+    ['POST', '/plugins/create?name=here', archive(config, root), 409, /^plugin here:latest already exists$/],
+  ];
+  for (const [method, path, options, status, message] of answers) {
+    const answer = await api.request(method, encodeURI(path), options);
+    expect([path, answer.status, answer.json().message]).toEqual([path, status, expect.stringMatching(message)]);
+  }
+  const { Id } = await inspect('here');
+  expect(readdirSync(join(daemon().dataRoot, 'plugins'))).toEqual([Id]);
+  expect(readdirSync(join(daemon().dataRoot, 'images/plugin-roots'))).toHaveLength(1);
+  expect(readdirSync(join(daemon().dataRoot, 'plugin-manager/tmp'))).toEqual([]);
+  expect((await inspect(Id.slice(0, 9))).Name).toBe('here:latest');
+  await docker('plugin', 'enable', Id);
+  expect(await refused('plugin', 'enable', 'here')).toContain('plugin already enabled: plugin here:latest is enabled');
+  expect(await refused('plugin', 'rm', 'here')).toContain('plugin here:latest is enabled');
+  for (const [filter, found] of [
+    ['capability=volumedriver', 'here:latest'],
+    ['capability=authz', ''],
+    ['enabled=false', ''],
+  ] as const)
+    expect(await docker('plugin', 'ls', '--filter', filter, '--format', '{{.Name}}')).toBe(found);
+  await docker('plugin', 'rm', '--force', 'here');
+}, 60_000);
+
+test('an authorization plugin judges while it is enabled, and leaves the chain when it is disabled', async () => {
+  const config = pluginConfig('1', { interface: { types: ['docker.authz/1.0'], socket: 'demo.sock' } });
+  writeFileSync(join(folderOf('1'), 'config.json'), JSON.stringify(config));
+  await docker('plugin', 'create', 'judge', folderOf('1'));
+  writeFileSync(join(folderOf('1'), 'config.json'), JSON.stringify(pluginConfig()));
+  await docker('plugin', 'enable', 'judge');
+  expect(await docker('volume', 'create', 'before')).toBe('before');
+  daemon().changeConfig({ 'authorization-plugins': ['judge'] });
+  process.kill(daemon().pid, 'SIGHUP');
+  await eventually('the plugin to be asked', async () => (await docker('info')).includes('Authorization: judge'));
+  expect(await refused('volume', 'create', 'not-now')).toContain('authorization denied by plugin judge: no volumes');
+  await docker('plugin', 'disable', 'judge');
+  expect(await docker('volume', 'create', 'after')).toBe('after');
+  daemon().changeConfig({ 'authorization-plugins': [] });
+  await docker('plugin', 'rm', 'judge');
+  await docker('volume', 'rm', 'before', 'after');
+}, 60_000);
+
 test('an enabled plugin outlives a killed daemon, comes back when it ends, and ends with a stopped daemon', async () => {
   await docker('plugin', 'create', 'steady', folderOf('1'));
   await docker('plugin', 'enable', 'steady');
@@ -203,12 +273,6 @@ test('an enabled plugin outlives a killed daemon, comes back when it ends, and e
   await daemon().stop();
   expect(pid()).toBeUndefined();
   expect(mountsOfPlugins()).toEqual([]);
-  await daemon().start();
-  expect(await readVolume('kept')).toBe('version 1 args one two');
-  await docker('rm', '-f', 'holder');
-  await docker('volume', 'rm', 'kept', 'late');
-  await docker('plugin', 'disable', 'steady');
-  await docker('plugin', 'rm', 'steady');
 }, 60_000);
 
 /** The first process of a plugin, found by its control group. */

@@ -37,6 +37,8 @@ const stopPatienceMs = 10_000;
 /** The process of an enabled plugin: started, watched, started again when it ends, stopped. */
 export class PluginProcess {
   restarts = 0;
+  /** Told when it listens again after it has ended by itself. */
+  onReturn: () => void = () => undefined;
   readonly paths: PluginPaths;
   private readonly sockets: SocketFolder;
   private readonly output: PluginOutput;
@@ -246,6 +248,11 @@ export class PluginProcess {
         try {
           await this.launch();
           running = true;
+          this.listens()
+            .then(this.onReturn)
+            .catch((error) =>
+              this.deps.log.warn('a plugin does not listen', { plugin: this.plugin.name, error: errorMessage(error) }),
+            );
         } catch (error) {
           this.deps.log.error('a plugin cannot be started', { plugin: this.plugin.name, error: errorMessage(error) });
         }

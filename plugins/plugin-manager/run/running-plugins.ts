@@ -101,7 +101,10 @@ export class RunningPlugins {
   }
 
   private processOf(plugin: InstalledPlugin): PluginProcess {
-    return new PluginProcess(plugin, this.deps.folderOf(plugin.id), this.deps);
+    const process = new PluginProcess(plugin, this.deps.folderOf(plugin.id), this.deps);
+    // Other kinds need no word: a collector begins when it is told to.
+    if (capabilitiesOf(plugin.config).includes('metricscollector')) process.onReturn = () => this.offer(process);
+    return process;
   }
 
   private offer(process: PluginProcess): void {

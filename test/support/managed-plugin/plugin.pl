@@ -1,4 +1,4 @@
-# A volume and log plugin in plain Perl, run as a managed plugin: each volume is a tmpfs below the propagated mount.
+# A volume, log and authorization plugin in plain Perl, run as a managed plugin: each volume is a tmpfs below the propagated mount.
 use strict;
 use warnings;
 use IO::Socket::UNIX;
@@ -60,6 +60,10 @@ sub answer {
         }
         if ($1 eq 'Unmount') { run('umount', "$mounts/$name") if mounted("$mounts/$name") }
         return qq({"Mountpoint":"$mounts/$name","Err":""});
+    }
+    return '{"Allow":true}' if $method eq 'AuthZPlugin.AuthZRes';
+    if ($method eq 'AuthZPlugin.AuthZReq') {
+        return $body =~ m{"RequestUri":"[^"]*/volumes/create} ? '{"Allow":false,"Msg":"no volumes"}' : '{"Allow":true}';
     }
     return '{"Cap":{"ReadLogs":false}}' if $method eq 'LogDriver.Capabilities';
     if ($method eq 'LogDriver.StartLogging') { log_pump($file); return '{"Err":""}' }
