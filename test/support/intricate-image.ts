@@ -15,7 +15,8 @@ export function intricateImage(reference: string, folder: string): TestImage {
     folder,
     'below',
     `
-    mkdir -p work/sub work/secret work/hidden; echo content > work/file; chmod 4751 work/file; chown 1000:70000 work/file
+    mkdir -p work/sub work/secret work/hidden; echo content > work/file; chown 1000:70000 work/file; chmod 4751 work/file
+    echo able > work/able; chmod 755 work/able
     chmod 1777 work; chmod 0 work/secret; ln work/file work/sub/twin; ln -s ../file work/sub/link; ln -s /nowhere work/dead
     mknod work/null c 1 3; mknod work/loop b 7 300; mkfifo -m 600 work/pipe; echo x > work/hidden/old; echo x > work/gone
     name=$(printf 'n%.0s' $(seq 120)); mkdir -p work/$name/$name; echo long > work/$name/$name/$name
@@ -24,7 +25,7 @@ export function intricateImage(reference: string, folder: string): TestImage {
     touch -h -d '1969-12-31 23:59:58.5' work/sub/link; touch -d '2037-01-01' work`,
     `
 os.setxattr('work/file', 'user.note', b'\\x00\\xffbytes')
-os.setxattr('work/file', 'security.capability', bytes.fromhex('0100000200040000000000000000000000000000'))
+os.setxattr('work/able', 'security.capability', bytes.fromhex('0100000200040000000000000000000000000000'))
 os.setxattr('work/sub', 'user.folder', b'yes')
 os.utime('work', ns=(0, 2114380800_000000001))`,
   );

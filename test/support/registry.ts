@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -14,6 +14,8 @@ export interface TestRegistry {
   readonly host: string;
   /** Puts an image in under repository:tag and returns its manifest's digest. */
   put(repository: string, tag: string, image: TestImage): Promise<string>;
+  /** Serves the same content at the same address of another network namespace (a file below /run/netns). */
+  alsoIn(namespace: string): void;
   stop(): Promise<void>;
 }
 
@@ -45,11 +47,17 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   if (user !== undefined) writeFileSync(join(folder, 'users'), `${user.name}:${bcrypt(user.password)}\n`);
   // YAML 1.2 is a superset of JSON.
   writeFileSync(join(folder, 'config.yml'), JSON.stringify(config));
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' });
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const running: { child: ChildProcess; ended: Promise<void> }[] = [];
+  const serve = (before: readonly string[] = []) => {
+    const [program = '', ...args] = [...before, 'docker-registry', 'serve', join(folder, 'config.yml')];
+    const child = spawn(program, args, { stdio: 'ignore' });
+    running.push({ child, ended: new Promise<void>((resolve) => child.once('exit', () => resolve())) });
+  };
+  serve();
+  const alsoIn = (namespace: string) => serve(['nsenter', `--net=/run/netns/${namespace}`]);
   const stop = async () => {
-    child.kill('SIGTERM');
-    await ended;
+    for (const { child } of running) child.kill('SIGTERM');
+    await Promise.all(running.map(({ ended }) => ended));
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -58,7 +66,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
     await stop();
     throw error;
   }
-  return { host, stop, put: (repository, tag, image) => put(`${base}${repository}`, tag, image) };
+  return { host, alsoIn, stop, put: (repository, tag, image) => put(`${base}${repository}`, tag, image) };
 }
 
 /** Whatever it answers, it is there. The certificate is not looked at. */

@@ -20,6 +20,8 @@ export interface PackSink {
   /** The content of a file of this size follows. */
   file(name: string, size: number): void;
   content(bytes: Buffer): void;
+  /** A symbolic link whose target is this long. */
+  link(size: number): void;
 }
 
 export interface PackOptions {
@@ -98,6 +100,7 @@ export class LayerPacker {
         this.file(path, name, info);
         return;
       case 'symlink':
+        this.sink.link(Number(info.size));
         this.header(name, type, info, { linkName: readlinkSync(systemPath(path), 'latin1') });
         return;
       case 'directory':

@@ -19,7 +19,7 @@ export interface PackResult {
   readonly diffId: string;
   /** Of the archive. */
   readonly sizeBytes: number;
-  /** Of the regular files in it. */
+  /** Of the regular files in it, and of the targets of symbolic links. */
   readonly fileBytes: number;
   /** Zero = nothing was changed. */
   readonly entries: number;
@@ -76,6 +76,10 @@ class ArchiveSink implements PackSink {
     this.bytes(bytes);
   }
 
+  link(size: number): void {
+    this.fileBytes += size;
+  }
+
   finish(): void {
     if (this.filled > 0) this.put(this.buffer.subarray(0, this.filled));
     this.filled = 0;
@@ -117,6 +121,10 @@ class RecipeSink implements PackSink {
   content(bytes: Buffer): void {
     this.hash.update(bytes);
     this.sizeBytes += bytes.length;
+  }
+
+  link(size: number): void {
+    this.fileBytes += size;
   }
 
   finish(): void {

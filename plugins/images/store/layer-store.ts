@@ -11,7 +11,7 @@ export interface LayerRecord {
   readonly chainId: string;
   readonly parent: string | undefined;
   readonly diffId: string;
-  /** Bytes of the regular files in this layer alone. */
+  /** Bytes of the regular files in this layer alone, and of the targets of symbolic links. */
   readonly sizeBytes: number;
   /** Bytes of the uncompressed archive. */
   readonly tarSizeBytes: number;

@@ -33,7 +33,7 @@ const yes = Buffer.from('y');
  * @see OCI image spec, layer.md, "Whiteouts"
  */
 export class LayerExtractor {
-  /** Bytes of regular files. */
+  /** Bytes of regular files and of the targets of symbolic links, as dockerd counts. */
   sizeBytes = 0;
   /** Directories made because an entry named something below them; they carry no metadata of their own. */
   readonly impliedDirectories: string[] = [];
@@ -93,6 +93,7 @@ export class LayerExtractor {
         linkSync(systemPath(this.full(this.linkTarget(header))), systemPath(full));
         return undefined;
       case 'symlink':
+        this.sizeBytes += header.linkName.length;
         symlinkSync(systemPath(header.linkName), systemPath(full));
         break;
       case 'fifo':

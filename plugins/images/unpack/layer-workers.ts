@@ -24,8 +24,6 @@ interface Seat {
   idleTimer: NodeJS.Timeout | undefined;
 }
 
-const idleMs = 5_000;
-
 /** Unpacks, packs, copies and compares layers in worker threads, at most one per processor; threads end after a while without work. */
 export class LayerWorkers {
   private readonly seats = new Set<Seat>();
@@ -33,7 +31,10 @@ export class LayerWorkers {
   private nextId = 1;
   private closed = false;
 
-  constructor(private readonly maximum = Math.max(2, Math.min(4, availableParallelism()))) {}
+  constructor(
+    private readonly maximum = Math.max(2, Math.min(4, availableParallelism())),
+    private readonly idleMs = 5_000,
+  ) {}
 
   /**
    * @param onProgress called a few times a second with the uncompressed bytes handled so far
@@ -141,7 +142,11 @@ export class LayerWorkers {
   private vacate(seat: Seat): void {
     seat.job = undefined;
     seat.worker.unref();
-    seat.idleTimer = setTimeout(() => void seat.worker.terminate(), idleMs);
+    seat.idleTimer = setTimeout(() => {
+      // It takes a while to end, and must not be given work meanwhile.
+      this.seats.delete(seat);
+      void seat.worker.terminate();
+    }, this.idleMs);
     seat.idleTimer.unref();
   }
 

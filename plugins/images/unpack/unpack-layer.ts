@@ -18,7 +18,7 @@ export interface UnpackResult {
   readonly diffId: string;
   /** Bytes of the uncompressed archive. */
   readonly tarSizeBytes: number;
-  /** Bytes of the regular files in it. */
+  /** Bytes of the regular files in it, and of the targets of symbolic links. */
   readonly sizeBytes: number;
   /** Directories (byte strings, parents first) that the archive implied without describing them. */
   readonly impliedDirectories: readonly string[];
