@@ -76,6 +76,8 @@ export interface DaemonSettings {
     readonly allowHostNetwork: boolean;
     /** `entitlements.security-insecure`, for `RUN --security=insecure`. */
     readonly allowInsecure: boolean;
+    /** `buildkit`: path of the socket of a BuildKit daemon. */
+    readonly buildkit: string | undefined;
   };
 
   readonly logDriver: string;

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { capability } from '../plugin/capability';
 import type { ProgressMessage } from '../streams/progress';
 import type { ImageConfig } from './oci';
@@ -133,6 +134,12 @@ export interface ImageManager {
   commit(request: ImageCommit, signal: AbortSignal): Promise<CommittedImage>;
   /** How an image came about, from the base upwards. @throws not-found */
   history(imageId: string): Promise<readonly { readonly createdBy: string; readonly emptyLayer: boolean }[]>;
+  /**
+   * Loads the images of an archive: `docker save` or OCI layout, plain, gzip or zstd.
+   *
+   * @throws invalid-parameter  it is malformed; images before the malformed one stay
+   */
+  load(archive: Readable, signal: AbortSignal): Promise<void>;
   /** Points `name` or `name:tag` at an image. @returns the familiar reference. @throws not-found, invalid-parameter */
   tag(imageId: string, reference: string): Promise<string>;
   /** @returns the familiar form of `name` or `name:tag`, with its tag. @throws invalid-parameter no image can be named so */

@@ -42,7 +42,7 @@ export class RequestWire implements Wire {
     await discardBody(this.request);
     detachParser(socket, this.response);
     // Without "Connection: Upgrade" Node takes the request for an ordinary one; dockerd looks at Upgrade alone.
-    socket.write(hijackHead(this.request.headers.upgrade !== undefined, contentType, headers));
+    socket.write(hijackHead(this.request.headers.upgrade, contentType, headers));
     return socket;
   }
 

@@ -63,7 +63,7 @@ export class UpgradeWire implements Wire {
     await discardBody(this.body);
     response.detachSocket(socket);
     socket.removeAllListeners('drain');
-    socket.write(hijackHead(true, contentType, headers));
+    socket.write(hijackHead(this.request.headers.upgrade ?? '', contentType, headers));
     return socket;
   }
 

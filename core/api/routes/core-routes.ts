@@ -15,5 +15,5 @@ export interface CoreRouteDeps extends ApiServerDeps {
 
 /** The routes the core serves itself. */
 export function coreRoutes(deps: CoreRouteDeps): readonly ApiRoute[] {
-  return [...pingRoutes(), versionRoute(deps), infoRoute(deps), eventsRoute(deps), diskUsageRoute(deps)];
+  return [...pingRoutes(deps), versionRoute(deps), infoRoute(deps), eventsRoute(deps), diskUsageRoute(deps)];
 }

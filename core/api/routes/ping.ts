@@ -1,10 +1,11 @@
 import { type ApiReply, type ApiRoute, reply } from '@gantry/sdk';
+import type { ApiServerDeps } from '../api-server';
 
 /** @see Docker Engine API, GET and HEAD /_ping */
-export function pingRoutes(): ApiRoute[] {
+export function pingRoutes({ settings }: Pick<ApiServerDeps, 'settings'>): ApiRoute[] {
   const answer: ApiReply = reply.raw(200, 'text/plain; charset=utf-8', 'OK', {
-    // The classic builder: there is no BuildKit to upgrade to.
-    'Builder-Version': '1',
+    // 2 is BuildKit, 1 the builder without it.
+    'Builder-Version': settings.builder.buildkit === undefined ? '1' : '2',
     'Cache-Control': 'no-cache, no-store, must-revalidate',
     Pragma: 'no-cache',
     Swarm: 'inactive',

@@ -2,10 +2,17 @@
  * The head of a hijacked answer: `101 UPGRADED` for a client that asked to upgrade, a bare `200 OK` for one that
  * did not. @see Docker Engine API, POST /containers/{id}/attach, "Hijacking"
  */
-export function hijackHead(upgraded: boolean, contentType: string, headers: Readonly<Record<string, string>>): string {
-  const lines = upgraded
-    ? ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']
-    : ['HTTP/1.1 200 OK', `Content-Type: ${contentType}`];
+export function hijackHead(
+  upgrade: string | undefined,
+  contentType: string,
+  headers: Readonly<Record<string, string>>,
+): string {
+  // Whatever a client of a byte stream asks for, dockerd calls it tcp.
+  const protocol = upgrade?.toLowerCase() === 'h2c' ? 'h2c' : 'tcp';
+  const lines =
+    upgrade === undefined
+      ? ['HTTP/1.1 200 OK', `Content-Type: ${contentType}`]
+      : ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', `Upgrade: ${protocol}`];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

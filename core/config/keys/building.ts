@@ -45,8 +45,14 @@ const schema = object({
   entitlements: optional(
     object({ 'network-host': optional(boolean(), true), 'security-insecure': optional(boolean(), false) }),
   ),
-  buildkit: unavailable(
-    'builds cannot be forwarded to a BuildKit daemon; leave it out to use the built-in builder, or use BuildKit by a buildx remote driver',
+  buildkit: optional(
+    parsed('the address of a BuildKit daemon, such as "unix:///run/buildkit/buildkitd.sock"', (address) => {
+      if (!/^unix:\/\/\/./.test(address))
+        throw new Error(
+          `"${address}" is not the address of a unix socket; write "unix:///run/buildkit/buildkitd.sock"`,
+        );
+      return address.slice('unix://'.length);
+    }),
   ),
 });
 
@@ -61,7 +67,7 @@ const builder: ConfigSchema<DaemonSettings['builder']> = {
 };
 
 /** What the builder is told. */
-function settingsOf({ gc, entitlements }: Written): DaemonSettings['builder'] {
+function settingsOf({ gc, entitlements, buildkit }: Written): DaemonSettings['builder'] {
   const policies = gc?.policy?.map(({ keepStorage, reservedSpace, maxUsedSpace, filter: unused }) => ({
     maximumBytes: maxUsedSpace ?? reservedSpace ?? keepStorage ?? 0,
     unusedForMs: Math.max(0, ...(unused ?? [])),
@@ -72,6 +78,7 @@ function settingsOf({ gc, entitlements }: Written): DaemonSettings['builder'] {
     cachePolicies: policies ?? [],
     allowHostNetwork: entitlements?.['network-host'] ?? true,
     allowInsecure: entitlements?.['security-insecure'] ?? false,
+    buildkit,
   };
 }
 
@@ -85,6 +92,7 @@ export const buildingKeys = {
     example: {
       gc: { enabled: true, defaultKeepStorage: '20GB', policy: [{ keepStorage: '1GB', filter: ['unused-for=48h'] }] },
     },
-    about: 'Limits of the build cache ("gc"), and what build steps may ask for ("entitlements")',
+    about:
+      'Limits of the build cache ("gc"), what build steps may ask for ("entitlements"), and a BuildKit daemon for clients of BuildKit ("buildkit")',
   }),
 } as const;

@@ -47,7 +47,7 @@ function refuseForeign(query: URLSearchParams): void {
   const version = query.get('version') ?? '';
   if (version === '2')
     throw invalidParameter(
-      'buildkit is not enabled on daemon: build with the classic builder (DOCKER_BUILDKIT=0), or with a buildx container driver',
+      'buildkit is not enabled on daemon for POST /build: build with the classic builder (DOCKER_BUILDKIT=0), or with docker buildx, which reaches a BuildKit daemon by /grpc or runs one in a container',
     );
   if (version !== '' && version !== '1') throw invalidParameter(`invalid version ${version}`);
   if (query.has('securityopt'))

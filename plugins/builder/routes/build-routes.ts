@@ -11,6 +11,7 @@ import {
   progressLine,
   reply,
 } from '@gantry/sdk';
+import { BuildKit } from '../buildkit/buildkit';
 import { StepFailed } from '../engine/build-request';
 import type { Builder } from '../engine/builder';
 import { prepareBuild } from '../engine/run-build';
@@ -18,8 +19,11 @@ import type { RunningBuilds } from '../engine/running-builds';
 import { parseBuildRequest } from './build-options';
 import { pruneCache } from './prune';
 
-/** The routes below /build, and /session, which only BuildKit could serve. */
+/** The routes below /build, and those that only a BuildKit daemon can serve. */
 export function buildRoutes(builder: Builder, builds: RunningBuilds, afterBuild: () => void): ApiRoute[] {
+  const socket = builder.settings.builder.buildkit;
+  const buildkit =
+    socket === undefined ? undefined : new BuildKit(socket, (archive, signal) => builder.images.load(archive, signal));
   return [
     { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, afterBuild) },
     {
@@ -34,15 +38,18 @@ export function buildRoutes(builder: Builder, builds: RunningBuilds, afterBuild:
       },
     },
     { method: 'POST', path: '/build/prune', handle: (request) => pruneCache(request, builder) },
-    ...['/session', '/grpc'].map(
+    ...(['/session', '/grpc'] as const).map(
       (path): ApiRoute => ({
         method: 'POST',
         path,
         flags: { hijack: true },
-        handle() {
-          throw notImplemented(
-            `this daemon has no BuildKit, so it cannot serve ${path}: build with the classic builder (DOCKER_BUILDKIT=0), or with a buildx container driver`,
-          );
+        async handle(request) {
+          if (buildkit === undefined)
+            throw notImplemented(
+              `this daemon has no BuildKit, so it cannot serve ${path}: build with the classic builder (DOCKER_BUILDKIT=0), with a buildx container driver, or name a BuildKit daemon in daemon.json ("builder": {"buildkit": "unix://…"})`,
+            );
+          const run = path === '/grpc' ? buildkit.openGrpc(request) : buildkit.openSession(request);
+          return reply.hijack('application/vnd.docker.raw-stream', await run);
         },
       }),
     ),

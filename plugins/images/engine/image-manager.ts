@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type {
   CommittedImage,
   ImageCommit,
@@ -15,6 +16,7 @@ import { anonymous, credentialsOf } from '../registry/credentials';
 import { parsePlatform } from '../registry/platform';
 import type { StoredImage } from '../store/image-store';
 import { commitImage } from './commit';
+import { loadImages } from './load';
 import { ProgressWriter } from './progress';
 import { pullImage } from './pull';
 import { deleteImage } from './remove';
@@ -93,6 +95,11 @@ export class Images implements ImageManager {
       createdBy: entry.created_by ?? '',
       emptyLayer: entry.empty_layer ?? false,
     }));
+  }
+
+  load(archive: Readable, signal: AbortSignal): Promise<void> {
+    const silent = new ProgressWriter({ send: () => {}, isSlow: false });
+    return loadImages(archive, { quiet: true, platform: undefined }, this.stores, silent, signal);
   }
 
   async tag(imageId: string, reference: string): Promise<string> {
