@@ -153,12 +153,13 @@ async function seccompOf(record: ContainerRecord, capabilities: readonly string[
     if (key === 'seccomp') profile = value;
   }
   if (profile === 'unconfined') return undefined;
-  const { arch, kernel } = engine.host;
+  const { arch, kernel, missingArchitectures } = engine.host;
+  const target = { capabilities, arch, kernel, missingArchitectures };
   if (profile === undefined || profile === 'builtin' || profile === '')
-    return resolveSeccomp(defaultSeccompProfile, { capabilities, arch, kernel });
+    return resolveSeccomp(defaultSeccompProfile, target);
   // The docker CLI sends the file's content; the daemon's own option is a path.
   const content = profile.trimStart().startsWith('{') ? profile : await readFile(profile, 'utf8');
-  return resolveSeccomp(parseSeccompProfile(content), { capabilities, arch, kernel });
+  return resolveSeccomp(parseSeccompProfile(content), target);
 }
 
 async function makeWorkingDirectory(rootPath: string, workingDir: string): Promise<void> {

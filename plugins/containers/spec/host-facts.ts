@@ -2,6 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ALL_CAPABILITIES } from './capabilities';
+import { missingArchitectures } from './foreign-programs';
 import { type LimitSupport, lookUpLimits } from './limit-support';
 import { kernelAtLeast } from './seccomp';
 
@@ -14,6 +15,8 @@ export interface HostFacts {
   readonly knownCapabilities: readonly string[];
   readonly hasAppArmor: boolean;
   readonly hasSeccomp: boolean;
+  /** Architectures of seccomp profiles whose system calls the kernel does not have. */
+  readonly missingArchitectures: readonly string[];
   /** Path of docker-init or tini; undefined when the machine has none. */
   readonly initPath: string | undefined;
   readonly limits: LimitSupport;
@@ -25,12 +28,13 @@ const goArch: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64',
 
 export async function lookUpHost(configuredInit: string | undefined): Promise<HostFacts> {
   const unified = await exists('/sys/fs/cgroup/cgroup.controllers');
-  const [lastCapability, appArmor, status, limits, initPath] = await Promise.all([
+  const [lastCapability, appArmor, status, limits, initPath, missing] = await Promise.all([
     read('/proc/sys/kernel/cap_last_cap'),
     read('/sys/module/apparmor/parameters/enabled'),
     read('/proc/self/status'),
     lookUpLimits('/sys/fs/cgroup', unified ? 2 : 1),
     findInit(configuredInit),
+    missingArchitectures(),
   ]);
   const last = Number.parseInt(lastCapability, 10);
   // What this process may not have itself it cannot give to a container.
@@ -44,6 +48,7 @@ export async function lookUpHost(configuredInit: string | undefined): Promise<Ho
     ),
     hasAppArmor: appArmor.startsWith('Y'),
     hasSeccomp: /^Seccomp:/m.test(status),
+    missingArchitectures: missing,
     limits,
     recursiveReadOnly: kernelAtLeast(release(), '5.12'),
     initPath,

@@ -8,6 +8,8 @@ export interface SeccompTarget {
   readonly arch: string;
   /** `uname -r`. */
   readonly kernel: string;
+  /** Further architectures of a profile that this kernel has no system calls of. */
+  readonly missingArchitectures: readonly string[];
 }
 
 const nativeArch: Readonly<Record<string, string>> = { amd64: 'SCMP_ARCH_X86_64', arm64: 'SCMP_ARCH_AARCH64' };
@@ -22,7 +24,12 @@ export function resolveSeccomp(profile: SeccompProfile, target: SeccompTarget): 
     throw invalidParameter("both 'architectures' and 'archMap' are specified in the seccomp profile, use either");
   const entry = profile.archMap?.find(({ architecture }) => architecture === nativeArch[target.arch]);
   const architectures =
-    profile.architectures ?? (entry ? [entry.architecture, ...(entry.subArchitectures ?? [])] : undefined);
+    profile.architectures ??
+    (entry && [
+      entry.architecture,
+      // The kernel does not even load programs for them.
+      ...(entry.subArchitectures ?? []).filter((name) => !target.missingArchitectures.includes(name)),
+    ]);
   return {
     defaultAction: profile.defaultAction,
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),

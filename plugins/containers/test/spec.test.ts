@@ -110,8 +110,8 @@ test('capabilities are added to and dropped from the default set', () => {
   expect(() => resolve(['FLY'], [])).toThrow('invalid CapAdd: unknown capability: "FLY"');
 });
 
-const profileFor = (capabilities: readonly string[], arch = 'amd64') =>
-  resolveSeccomp(defaultSeccompProfile, { capabilities, arch, kernel: '6.1.0-1-amd64' }) as {
+const profileFor = (capabilities: readonly string[], arch = 'amd64', missingArchitectures: readonly string[] = []) =>
+  resolveSeccomp(defaultSeccompProfile, { capabilities, arch, kernel: '6.1.0-1-amd64', missingArchitectures }) as {
     architectures: string[];
     syscalls: { names: string[]; action: string; errnoRet?: number }[];
   };
@@ -121,6 +121,8 @@ test('the default seccomp profile opens with capabilities', () => {
     profile.syscalls.some(({ names, action }) => names.includes(name) && action === 'SCMP_ACT_ALLOW');
   const plain = profileFor(DEFAULT_CAPABILITIES);
   expect(plain.architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']);
+  const bare = profileFor(DEFAULT_CAPABILITIES, 'amd64', ['SCMP_ARCH_X32', 'SCMP_ARCH_ARM']);
+  expect(bare.architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
   for (const name of ['read', 'ptrace', 'chroot', 'arch_prctl'])
     expect([name, allows(plain, name)]).toEqual([name, true]);
   for (const name of ['mount', 'bpf', 'reboot', 'init_module', 'keyctl', 'kexec_load', 'io_uring_setup'])
