@@ -23,6 +23,7 @@ import {
 } from './volume-directories';
 import { mountVolume, unmountVolume } from './volume-mount';
 import { parseVolumeOptions } from './volume-options';
+import { VolumeQuota } from './volume-quota';
 
 export interface LocalVolumesOptions {
   /** Absolute path; made when it is missing. */
@@ -43,7 +44,9 @@ export async function openLocalVolumes(options: LocalVolumesOptions): Promise<Vo
   );
   for (const path of leftovers)
     removeTree(path).catch((error) => log.warn('cannot remove a leftover', { path, error: errorMessage(error) }));
-  const driver = new LocalVolumes(root, new Map(volumes.map((volume) => [volume.name, volume])), held, log);
+  const limited = volumes.filter(({ sizeBytes }) => sizeBytes > 0).map(({ name }) => join(root, name, dataName));
+  const quota = VolumeQuota.open(root, limited);
+  const driver = new LocalVolumes(root, new Map(volumes.map((volume) => [volume.name, volume])), held, quota, log);
   await driver.restoreMounts();
   return driver;
 }
@@ -56,17 +59,18 @@ class LocalVolumes implements VolumeDriver {
     private readonly root: string,
     private readonly volumes: Map<string, FoundVolume>,
     private readonly held: HeldMounts,
+    private readonly quota: VolumeQuota,
     private readonly log: Logger,
   ) {}
 
   /** After a restart: what is mounted and held stays, what is mounted for nobody goes, ids without a mount go. */
   async restoreMounts(): Promise<void> {
     const points = await mountPoints();
-    for (const [name, { spec }] of this.volumes) {
-      if (spec === undefined || !points.has(this.pathOf(name))) continue;
+    for (const [name, { mount }] of this.volumes) {
+      if (mount === undefined || !points.has(this.pathOf(name))) continue;
       if (this.held.count(name) > 0) this.mounted.add(name);
       else
-        await unmountVolume(spec, this.pathOf(name)).catch((error) => {
+        await unmountVolume(mount, this.pathOf(name)).catch((error) => {
           this.mounted.add(name);
           this.log.warn('cannot unmount a volume that nobody uses', { volume: name, error: errorMessage(error) });
         });
@@ -80,13 +84,15 @@ class LocalVolumes implements VolumeDriver {
 
   async create(name: string, options: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void> {
     assertName(name);
-    const spec = parseVolumeOptions(options);
+    const parsed = parseVolumeOptions(options, () => this.quota.assertSupported());
     await this.locks.run(
       name,
       async () => {
         if (this.volumes.has(name)) return;
-        const createdAt = await makeVolume(this.root, name, spec);
-        this.volumes.set(name, { name, createdAt, spec });
+        const createdAt = await makeVolume(this.root, name, parsed, (data) => {
+          if (parsed.sizeBytes > 0) this.quota.limit(data, parsed.sizeBytes);
+        });
+        this.volumes.set(name, { name, createdAt, ...parsed });
       },
       signal,
     );
@@ -98,8 +104,10 @@ class LocalVolumes implements VolumeDriver {
       async () => {
         const volume = this.find(name);
         if (this.held.count(name) > 0) throw conflict(`volume ${name} has active mounts`);
-        if (volume.spec !== undefined && this.mounted.has(name)) await this.release(volume);
+        if (this.mounted.has(name)) await this.release(volume);
+        const lift = volume.sizeBytes > 0 ? this.quota.hold(this.pathOf(name)) : undefined;
         await destroyVolume(this.root, name);
+        lift?.();
         this.volumes.delete(name);
       },
       signal,
@@ -110,14 +118,14 @@ class LocalVolumes implements VolumeDriver {
     return this.locks.run(
       name,
       async () => {
-        const { spec } = this.find(name);
+        const { mount } = this.find(name);
         const path = this.pathOf(name);
         if (this.held.has(name, id)) return path;
         // Noted first: a mount that outlives a crash always has its id.
-        await this.held.add(name, id, spec !== undefined);
-        if (spec === undefined || this.mounted.has(name)) return path;
+        await this.held.add(name, id, mount !== undefined);
+        if (mount === undefined || this.mounted.has(name)) return path;
         try {
-          await mountVolume(spec, path, signal);
+          await mountVolume(mount, path, signal);
         } catch (error) {
           await this.held.delete(name, id, true);
           throw error;
@@ -137,7 +145,7 @@ class LocalVolumes implements VolumeDriver {
         const others = this.held.count(name) - (this.held.has(name, id) ? 1 : 0);
         // Unmounted before the id is forgotten: when it fails, the caller may try again.
         if (others === 0 && this.mounted.has(name)) await this.release(volume);
-        await this.held.delete(name, id, volume.spec !== undefined);
+        await this.held.delete(name, id, volume.mount !== undefined);
       },
       signal,
     );
@@ -157,7 +165,7 @@ class LocalVolumes implements VolumeDriver {
   }
 
   private async release(volume: FoundVolume): Promise<void> {
-    if (volume.spec !== undefined) await unmountVolume(volume.spec, this.pathOf(volume.name));
+    if (volume.mount !== undefined) await unmountVolume(volume.mount, this.pathOf(volume.name));
     this.mounted.delete(volume.name);
   }
 

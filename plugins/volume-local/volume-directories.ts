@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { conflict, syncDirectory, systemError, writeFileAtomically } from '@gantry/sdk';
 import { runProgram } from '@gantry/sdk/process';
 import { mountPoints } from './mount-table';
-import { decodeMountSpec, encodeMountSpec, type MountSpec } from './volume-options';
+import { decodeVolumeOptions, encodeVolumeOptions, type VolumeOptions } from './volume-options';
 
 export const dataName = '_data';
 const optionsName = 'opts.json';
 
-export interface FoundVolume {
+export interface FoundVolume extends VolumeOptions {
   readonly name: string;
   readonly createdAt: Date;
-  readonly spec: MountSpec | undefined;
 }
 
 /** Names a local volume may have; never a path and never one of our own dot names. */
@@ -38,8 +37,8 @@ export async function scanVolumes(
         if (error.code === 'ENOENT') return undefined;
         throw error;
       });
-      const spec = text === undefined ? undefined : decodeMountSpec(text);
-      volumes.push({ name, createdAt: await bornAt(join(root, name)), spec });
+      const options = text === undefined ? { mount: undefined, sizeBytes: 0 } : decodeVolumeOptions(text);
+      volumes.push({ name, createdAt: await bornAt(join(root, name)), ...options });
     } catch (error) {
       onBroken(name, error);
     }
@@ -47,8 +46,17 @@ export async function scanVolumes(
   return { volumes, leftovers };
 }
 
-/** Makes a volume's directories: all of it is there under the name, durably, or nothing. */
-export async function makeVolume(root: string, name: string, spec: MountSpec | undefined): Promise<Date> {
+/**
+ * Makes a volume's directories: all of it is there under the name, durably, or nothing.
+ *
+ * @param prepare  gets the data directory while it is empty
+ */
+export async function makeVolume(
+  root: string,
+  name: string,
+  options: VolumeOptions,
+  prepare: (data: string) => void,
+): Promise<Date> {
   const draft = join(root, `.new-${randomBytes(6).toString('hex')}`);
   await mkdir(draft, { mode: 0o701 });
   try {
@@ -61,7 +69,9 @@ export async function makeVolume(root: string, name: string, spec: MountSpec | u
     } finally {
       await handle.close();
     }
-    if (spec !== undefined) await writeFileAtomically(join(draft, optionsName), encodeMountSpec(spec));
+    prepare(data);
+    if (options.mount !== undefined || options.sizeBytes > 0)
+      await writeFileAtomically(join(draft, optionsName), encodeVolumeOptions(options));
     await syncDirectory(draft);
     await rename(draft, join(root, name));
   } catch (error) {

@@ -7,6 +7,14 @@ export interface MountSpec {
   readonly options: string;
 }
 
+/** What the options of a volume come to. */
+export interface VolumeOptions {
+  /** Undefined for a plain directory. */
+  readonly mount: MountSpec | undefined;
+  /** Limit of a plain directory; 0 = none. */
+  readonly sizeBytes: number;
+}
+
 const known = ['type', 'o', 'device', 'size'];
 
 /** `o` needs device and type, device and type need each other. */
@@ -19,23 +27,28 @@ const required: Readonly<Record<string, readonly string[]>> = {
 /**
  * Checks the options of a volume, before anything is made.
  *
- * @returns what to mount, or undefined for a plain directory
+ * @param assertQuota  throws where no size can be kept to
  * @throws invalid-parameter  unknown, incomplete or unsupported options, in dockerd's words
  */
-export function parseVolumeOptions(options: Readonly<Record<string, string>>): MountSpec | undefined {
+export function parseVolumeOptions(options: Readonly<Record<string, string>>, assertQuota: () => void): VolumeOptions {
   for (const name of Object.keys(options))
     if (!known.includes(name)) throw invalidParameter(`invalid option: "${name}"`);
   const { type = '', device = '' } = options;
   if (type === 'cifs' && device !== '' && /^[a-z]*:?\/\/[^/]*:\d+(\/|$)/i.test(device))
     throw invalidParameter("port not allowed in CIFS device URL, include 'port' in 'o='");
-  if (options.size !== undefined && sizeBytes(options.size) > 0)
-    throw invalidParameter('quota size requested but no quota support');
+  const size = options.size === undefined ? 0 : sizeBytes(options.size);
+  if (size > 0) assertQuota();
   for (const [name, others] of Object.entries(required)) {
     if (options[name] === undefined) continue;
     for (const other of others)
       if (options[other] === undefined) throw invalidParameter(`missing required option: "${other}"`);
   }
-  return type === '' && device === '' ? undefined : { type, device, options: options.o ?? '' };
+  if (type === '' && device === '') return { mount: undefined, sizeBytes: size };
+  if (size > 0)
+    throw invalidParameter(
+      'option "size" is for plain directories: what "type" and "device" mount has its own limits, such as o=size=1g of tmpfs',
+    );
+  return { mount: { type, device, options: options.o ?? '' }, sizeBytes: 0 };
 }
 
 /** `10G`, `512m`, `1.5 GiB`: multiples of 1,024. */
@@ -47,19 +60,23 @@ function sizeBytes(text: string): number {
 }
 
 /** The words of `opts.json`, the file dockerd's local driver keeps beside `_data`. */
-export function encodeMountSpec(spec: MountSpec): string {
+export function encodeVolumeOptions({ mount, sizeBytes }: VolumeOptions): string {
   return JSON.stringify({
-    MountType: spec.type,
-    MountOpts: spec.options,
-    MountDevice: spec.device,
-    Quota: { Size: 0 },
+    MountType: mount?.type ?? '',
+    MountOpts: mount?.options ?? '',
+    MountDevice: mount?.device ?? '',
+    Quota: { Size: sizeBytes },
   });
 }
 
 /** @throws Error  not such a file */
-export function decodeMountSpec(text: string): MountSpec | undefined {
+export function decodeVolumeOptions(text: string): VolumeOptions {
   const value = JSON.parse(text) as Record<string, unknown>;
   const word = (name: string) => (typeof value[name] === 'string' ? value[name] : '');
-  const spec = { type: word('MountType'), device: word('MountDevice'), options: word('MountOpts') };
-  return spec.type === '' && spec.device === '' ? undefined : spec;
+  const mount = { type: word('MountType'), device: word('MountDevice'), options: word('MountOpts') };
+  const size = (value.Quota as { Size?: unknown } | undefined)?.Size;
+  return {
+    mount: mount.type === '' && mount.device === '' ? undefined : mount,
+    sizeBytes: typeof size === 'number' ? size : 0,
+  };
 }
