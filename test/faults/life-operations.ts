@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createContainer, startContainer } from '../support/containers';
 import type { TestDaemon } from '../support/daemon';
 import { eventually } from '../support/eventually';
@@ -150,9 +152,10 @@ export const operations: readonly Operation[] = [
   },
   {
     name: 'end of itself',
-    prepare: (daemon) => running(daemon, 'until [ -e /tmp/end ]; do sleep 0.02; done; exit 7'),
+    prepare: (daemon) => running(daemon, 'until [ -e /named/end ]; do sleep 0.02; done; exit 7'),
     act: async (daemon, { name }) => {
-      await enter(daemon, name, ['touch', '/tmp/end']);
+      // Not by the daemon, so that it ends whatever becomes of that.
+      writeFileSync(join(daemon.dataRoot, 'volumes', name, '_data/end'), '');
       return (await daemon.api.post(`/containers/${name}/wait`)).status === 200;
     },
     outcome: ({ state }) => {
@@ -213,8 +216,8 @@ async function removeAgain(daemon: TestDaemon, { name }: Subject): Promise<void>
 }
 
 /** Runs a program in it, attached; true when it ended well. */
-async function enter(daemon: TestDaemon, name: string, command = ['true']): Promise<boolean> {
-  const made = await daemon.api.post(`/containers/${name}/exec`, { Cmd: command, AttachStdout: true });
+async function enter(daemon: TestDaemon, name: string): Promise<boolean> {
+  const made = await daemon.api.post(`/containers/${name}/exec`, { Cmd: ['true'], AttachStdout: true });
   if (made.status !== 201) return false;
   const { Id } = made.json<{ Id: string }>();
   await daemon.api.post(`/exec/${Id}/start`, {});

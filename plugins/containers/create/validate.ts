@@ -157,7 +157,7 @@ function refuseUnsupported(host: HostConfig, settings: Pick<DaemonSettings, 'cgr
   if (storageOption !== undefined)
     throw invalidParameter(
       storageOption.toLowerCase() === 'size'
-        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option, which this daemon does not make use of: leave it out, or give the container a volume of limited size"
         : `Unknown option ${storageOption}`,
     );
   if (host.Isolation !== '' && host.Isolation !== 'default')

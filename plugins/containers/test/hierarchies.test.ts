@@ -1,15 +1,15 @@
-import { DEFAULT_CAPABILITIES } from '@gantry/sdk/oci';
 import { expect, test } from '@jest/globals';
 import { updateDocument } from '../config/container-config';
 import { completeHostConfig } from '../create/complete-host-config';
 import { adaptLimits } from '../create/validate-resources';
 import type { Engine } from '../engine';
 import { planUpdate } from '../run/update-container';
-import { buildSpec, type SpecInput } from '../spec/build-spec';
+import { buildSpec } from '../spec/build-spec';
 import { allLimits, type LimitSupport } from '../spec/limit-support';
 import { resourceLimits } from '../spec/resources';
 import { hostConfig } from './documents';
 import { record } from './records';
+import { specInput } from './spec-input';
 
 /** What Debian's kernel 6.1 can keep in its version 2 hierarchy. */
 const unified: LimitSupport = {
@@ -41,34 +41,10 @@ function engineOn(version: 1 | 2) {
 /** The spec that comes of a request, limits and namespaces as they are decided for that hierarchy. */
 function specOn(version: 1 | 2, asked: object) {
   const { host, warnings } = adaptLimits(completeHostConfig(hostConfig(asked), engineOn(version)), hosts[version]);
-  const input: SpecInput = {
-    record: record({ hostConfig: host }),
-    rootPath: '/rootfs',
-    hostname: 'web',
-    user: { uid: 0, gid: 0, additionalGids: [0] },
-    capabilities: DEFAULT_CAPABILITIES,
-    namespaces: {
-      pid: 'private',
-      network: { path: '/run/netns/x' },
-      ipc: 'private',
-      uts: 'private',
-      cgroup: host.CgroupnsMode === 'host' ? 'host' : 'private',
-    },
-    mounts: [],
-    shm: 'own',
-    devices: [],
-    deviceRules: [],
-    resources: resourceLimits(host, new Map([['/dev/vda', { major: 254, minor: 0 }]])),
-    seccomp: undefined,
-    apparmorProfile: undefined,
-    noNewPrivileges: false,
-    rlimits: [],
-    sysctls: {},
-    cgroupsPath: '/docker/c',
-    initPath: undefined,
-    rootfsPropagation: '',
-  };
-  return { spec: buildSpec(input), warnings };
+  const input = specInput({ record: record({ hostConfig: host }) });
+  const cgroup = host.CgroupnsMode === 'host' ? 'host' : 'private';
+  const resources = resourceLimits(host, new Map([['/dev/vda', { major: 254, minor: 0 }]]));
+  return { spec: buildSpec({ ...input, namespaces: { ...input.namespaces, cgroup }, resources }), warnings };
 }
 
 const everyLimit = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_CAPABILITIES } from '@gantry/sdk/oci';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { buildSpec, type SpecInput } from '../spec/build-spec';
+import { buildSpec } from '../spec/build-spec';
 import { ALL_CAPABILITIES, resolveCapabilities } from '../spec/capabilities';
 import { parseDeviceRule } from '../spec/devices';
 import { pathInRoot } from '../spec/path-in-root';
@@ -13,38 +13,16 @@ import { defaultSeccompProfile } from '../spec/seccomp-profile';
 import { resolveUser } from '../spec/user';
 import { config, hostConfig } from './documents';
 import { record } from './records';
-
-const input = (given: Partial<SpecInput> = {}): SpecInput => ({
-  record: record(),
-  rootPath: '/rootfs',
-  hostname: 'web',
-  user: { uid: 0, gid: 0, additionalGids: [0] },
-  capabilities: DEFAULT_CAPABILITIES,
-  namespaces: { pid: 'private', network: { path: '/run/netns/x' }, ipc: 'private', uts: 'private', cgroup: 'private' },
-  mounts: [],
-  shm: 'own',
-  devices: [],
-  deviceRules: [],
-  resources: {},
-  seccomp: undefined,
-  apparmorProfile: undefined,
-  noNewPrivileges: false,
-  rlimits: [],
-  sysctls: {},
-  cgroupsPath: '/docker/c',
-  initPath: undefined,
-  rootfsPropagation: '',
-  ...given,
-});
+import { specInput } from './spec-input';
 
 test('the spec of a plain container', () => {
-  expect(buildSpec(input())).toMatchSnapshot();
+  expect(buildSpec(specInput())).toMatchSnapshot();
 });
 
 test('the spec of a container with much of everything', () => {
   const base = record();
   const spec = buildSpec(
-    input({
+    specInput({
       record: {
         ...base,
         config: config({
@@ -82,7 +60,7 @@ test('the spec of a container with much of everything', () => {
 test('privileged lifts the device rules and makes sysfs writable', () => {
   const base = record();
   const spec = buildSpec(
-    input({ record: { ...base, hostConfig: hostConfig({ ...base.hostConfig, Privileged: true }) } }),
+    specInput({ record: { ...base, hostConfig: hostConfig({ ...base.hostConfig, Privileged: true }) } }),
   );
   expect(spec.linux.resources?.devices).toEqual([{ allow: true, access: 'rwm' }]);
   expect(spec.mounts.find(({ destination }) => destination === '/sys')?.options).not.toContain('ro');
@@ -90,7 +68,7 @@ test('privileged lifts the device rules and makes sysfs writable', () => {
 
 test('namespaces of the host are left out and those of others are joined', () => {
   const { namespaces } = buildSpec(
-    input({
+    specInput({
       namespaces: { pid: { path: '/proc/9/ns/pid' }, network: 'host', ipc: 'host', uts: 'host', cgroup: 'host' },
     }),
   ).linux;
