@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { ApiRoutes1, Containers1, definePlugin, EventBus1, errorMessage, Images1, SystemInfo1 } from '@gantry/sdk';
+import {
+  ApiRoutes1,
+  Containers1,
+  definePlugin,
+  EventBus1,
+  errorMessage,
+  Images1,
+  MetricsSource1,
+  SystemInfo1,
+} from '@gantry/sdk';
 import { BuildCache, type CachePolicy } from './cache/build-cache';
 import { CacheMounts } from './cache/cache-mounts';
 import { builderConfig } from './config';
@@ -9,6 +18,7 @@ import { RunningBuilds } from './engine/running-builds';
 import { Scratch } from './engine/scratch';
 import { StepContainers } from './engine/step-containers';
 import { builderInfo } from './info';
+import { BuildCounts } from './metrics';
 import { buildRoutes } from './routes/build-routes';
 
 /** One builder per started plugin; `ready` is told of it by the same context. */
@@ -21,7 +31,7 @@ export const plugin = definePlugin({
   name: 'builder',
   version: '1.0.0',
   engine: '^0.1.0',
-  provides: { routes: ApiRoutes1, info: SystemInfo1 },
+  provides: { routes: ApiRoutes1, info: SystemInfo1, metrics: MetricsSource1 },
   requires: { images: Images1, containers: Containers1, events: EventBus1 },
   config: builderConfig,
   async start(context) {
@@ -66,7 +76,12 @@ export const plugin = definePlugin({
     onStop(() => clearTimeout(timer));
     const builds = new RunningBuilds();
     onStop(builds);
-    return { routes: { routes: buildRoutes(builder, builds, afterBuild) }, info: builderInfo(builder) };
+    const metrics = new BuildCounts();
+    return {
+      routes: { routes: buildRoutes(builder, builds, metrics, afterBuild) },
+      info: builderInfo(builder),
+      metrics,
+    };
   },
   // The containers have been taken over by now.
   ready: (context) => builders.get(context)?.steps.collect(),

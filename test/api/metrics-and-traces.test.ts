@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { daemonForSuite, type TestDaemon } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { freePort } from '../support/registry';
+import { makeTar } from '../support/tar';
 import { TraceCollector } from '../support/trace-collector';
 
 const collector = new TraceCollector();
@@ -100,6 +101,24 @@ test('metrics tell what the daemon did by dockerd’s names, and what each plugi
   );
   await cli.ok('rm', '-f', 'kept');
   expect(await metric('engine_daemon_container_states_containers{state="running"}')).toBe(0);
+});
+
+test('builds are counted, and those that fail by their reason', async () => {
+  const failed = (reason: string) => metric(`builder_builds_failed_total{reason="${reason}"}`);
+  expect(await failed('unknown_instruction_error')).toBe(0);
+  const build = (dockerfile: string) =>
+    daemon().api.request('POST', '/build', {
+      body: makeTar([{ name: 'Dockerfile', data: dockerfile }]),
+      headers: { 'Content-Type': 'application/x-tar' },
+    });
+  await build('FROM busybox\n');
+  await build('FROM busybox\nRUM true\n');
+  await build('FROM busybox\nRUN exit 3\n');
+  await build('\n');
+  expect(await metric('builder_builds_triggered_total')).toBe(4);
+  expect(await failed('unknown_instruction_error')).toBe(1);
+  expect(await failed('error_processing_commands_error')).toBe(1);
+  expect(await failed('dockerfile_empty_error')).toBe(1);
 });
 
 test('a plugin on a socket can go on with the trace', async () => {

@@ -16,16 +16,22 @@ import { StepFailed } from '../engine/build-request';
 import type { Builder } from '../engine/builder';
 import { prepareBuild } from '../engine/run-build';
 import type { RunningBuilds } from '../engine/running-builds';
+import type { BuildCounts } from '../metrics';
 import { parseBuildRequest } from './build-options';
 import { pruneCache } from './prune';
 
 /** The routes below /build, and those that only a BuildKit daemon can serve. */
-export function buildRoutes(builder: Builder, builds: RunningBuilds, afterBuild: () => void): ApiRoute[] {
+export function buildRoutes(
+  builder: Builder,
+  builds: RunningBuilds,
+  counts: BuildCounts,
+  afterBuild: () => void,
+): ApiRoute[] {
   const socket = builder.settings.builder.buildkit;
   const buildkit =
     socket === undefined ? undefined : new BuildKit(socket, (archive, signal) => builder.images.load(archive, signal));
   return [
-    { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, afterBuild) },
+    { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, counts, afterBuild) },
     {
       method: 'POST',
       path: '/build/cancel',
@@ -60,10 +66,15 @@ async function build(
   request: ApiRequest,
   builder: Builder,
   builds: RunningBuilds,
+  counts: BuildCounts,
   afterBuild: () => void,
 ): Promise<ApiReply> {
   const wanted = parseBuildRequest(request, builder.images, builder.settings.experimental);
-  const prepared = await prepareBuild(wanted, request.body, builder, request.signal);
+  counts.began();
+  const prepared = await prepareBuild(wanted, request.body, builder, request.signal).catch((error: unknown) => {
+    counts.hasFailed(error);
+    throw error;
+  });
   const id = request.query.get('buildid') ?? '';
   let started = false;
   // Whoever leaves before the answer begins leaves it unrun.
@@ -90,6 +101,7 @@ async function build(
     } catch (error) {
       for (const message of quiet) lines.send(message);
       const message = running.signal.aborted ? 'Build cancelled' : errorMessage(error);
+      counts.hasFailed(gone.aborted ? new Error('Build cancelled') : new Error(message));
       const code = error instanceof StepFailed ? { code: error.code } : {};
       lines.send({ errorDetail: { ...code, message }, error: message });
     } finally {
