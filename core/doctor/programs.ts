@@ -22,7 +22,7 @@ export const programs: readonly Program[] = [
   },
   { names: ['runc'], package: 'runc', use: 'the default OCI runtime', required: true, versionFlag: '--version' },
   {
-    names: ['nft'],
+    names: ['nft', 'iptables'],
     package: 'nftables',
     use: 'published ports and address translation',
     required: true,
@@ -56,6 +56,7 @@ export const programs: readonly Program[] = [
     versionFlag: '--version',
   },
   { names: ['bzip2'], package: 'bzip2', use: 'build contexts compressed with bzip2', versionFlag: '--help' },
+  { names: ['criu'], package: 'criu', use: 'checkpoints of containers', versionFlag: '--version' },
   { names: ['git'], package: 'git', use: 'builds from git repositories', versionFlag: '--version' },
   { names: ['modprobe'], package: 'kmod', use: 'loading what the kernel has as modules', versionFlag: '--version' },
   { names: ['docker'], package: 'docker-cli', use: 'the command line client', versionFlag: '--version' },

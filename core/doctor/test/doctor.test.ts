@@ -101,6 +101,10 @@ test('programs are named with version or package', async () => {
     advice: expect.stringContaining('apt-get install nftables'),
   });
   expect(look(looks, 'crun')).toMatchObject({ state: 'warn' });
+  const [old] = await lookAtPrograms(machine({ programs: ['iptables'] })).then((all) =>
+    all.filter(({ name }) => name === 'nft'),
+  );
+  expect(old).toMatchObject({ state: 'ok', found: expect.stringContaining('/usr/bin/iptables') });
 });
 
 test('every program that the set-up installs for running is looked for', () => {

@@ -51,7 +51,7 @@ export class DnsServer {
   ): Promise<DnsServer> {
     // Any port but 53 itself: a container may well run a name server that binds that port on all addresses.
     const fds = openSockets(sandboxKey, 0);
-    const udp = createSocket('udp4');
+    const udp = createSocket({ type: 'udp4', lookup: asItIs });
     const tcp = createServer();
     const server = new DnsServer(sandboxKey, table, view, upstreams, udp, tcp);
     udp.on('message', (message, from) => void server.onUdp(message, from.port, from.address));
@@ -134,6 +134,13 @@ export class DnsServer {
     }
   }
 }
+
+/** Answers go to addresses: nothing is to be looked up. */
+const asItIs = (
+  address: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void => callback(null, address, 4);
 
 interface Sockets {
   readonly udp: number;

@@ -2,7 +2,7 @@ import type { Logger } from '@gantry/sdk';
 import { ChangeWatch } from '../change-watch';
 import type { FilterBackend, FilterContent, FilterOptions, PortChange } from '../packet-filter';
 import { runXtables } from './programs';
-import { removalScript, repairScript } from './repair-script';
+import { removalScript, repairScript, tableScript } from './repair-script';
 import { RuleFingerprint } from './rule-fingerprint';
 import {
   type Family,
@@ -54,8 +54,12 @@ export class IptablesBackend implements FilterBackend {
           }));
         });
         const script = (['nat', 'filter'] as const)
-          .map((table) => lines.filter((one) => one.table === table).map(({ line }) => line))
-          .map((list, index) => (list.length > 0 ? `*${['nat', 'filter'][index]}\n${list.join('\n')}\nCOMMIT\n` : ''))
+          .map((table) =>
+            tableScript(
+              table,
+              lines.filter((one) => one.table === table).map(({ line }) => line),
+            ),
+          )
           .join('');
         if (script !== '') await restore(family, script);
       }

@@ -42,12 +42,13 @@ export function removalScript(family: Family, saved: ReadonlyMap<TableName, Save
   });
 }
 
+/** Commands for one table, which it carries out in one go; empty when there are none. */
+export function tableScript(table: TableName, lines: readonly string[]): string {
+  return lines.length > 0 ? `*${table}\n${lines.join('\n')}\nCOMMIT\n` : '';
+}
+
 function script(linesOf: (table: TableName) => string[]): string {
-  return tableNames
-    .map((table) => ({ table, lines: linesOf(table) }))
-    .filter(({ lines }) => lines.length > 0)
-    .map(({ table, lines }) => `*${table}\n${lines.join('\n')}\nCOMMIT\n`)
-    .join('');
+  return tableNames.map((table) => tableScript(table, linesOf(table))).join('');
 }
 
 /** Jumps that stand in a chain but not in the right order, or not all of them, are set anew. */
