@@ -44,6 +44,9 @@ export class PluginProcess {
   private readonly output: PluginOutput;
   private readonly pause: RestartPause;
   private readonly stopping = new AbortController();
+  private readonly stopped = new Promise<undefined>((resolve) =>
+    this.stopping.signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+  );
   private task: Task | undefined;
   private root = '';
   private watching: Promise<void> | undefined;
@@ -115,10 +118,7 @@ export class PluginProcess {
         return true;
       }
     } catch (error) {
-      this.deps.log.warn('a plugin that went on running is started again', {
-        plugin: this.plugin.name,
-        error: errorMessage(error),
-      });
+      this.warn('a plugin that went on running is started again', error);
     }
     await this.end();
     return false;
@@ -228,13 +228,11 @@ export class PluginProcess {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       const startedAt = performance.now();
-      const aborted = new Promise<undefined>((resolve) =>
-        signal.addEventListener('abort', () => resolve(undefined), { once: true }),
-      );
-      const exit = await Promise.race([this.task!.wait(), aborted]);
+      const exit = await Promise.race([this.task!.wait(), this.stopped]);
       if (exit === undefined || signal.aborted) return;
       this.pause.ran(performance.now() - startedAt);
-      await this.endTask();
+      // What is left of it goes before the next one is made.
+      await this.endTask().catch((error) => this.warn('a plugin that has ended is not all gone', error));
       for (let running = false; !running && !signal.aborted; ) {
         const waitMs = this.pause.nextMs();
         this.deps.log.error('a plugin has ended and is started again', {
@@ -250,11 +248,9 @@ export class PluginProcess {
           running = true;
           this.listens()
             .then(this.onReturn)
-            .catch((error) =>
-              this.deps.log.warn('a plugin does not listen', { plugin: this.plugin.name, error: errorMessage(error) }),
-            );
+            .catch((error) => this.warn('a plugin that was started again does not listen', error));
         } catch (error) {
-          this.deps.log.error('a plugin cannot be started', { plugin: this.plugin.name, error: errorMessage(error) });
+          this.warn('a plugin cannot be started', error);
         }
       }
     }
@@ -263,22 +259,34 @@ export class PluginProcess {
   private async end(): Promise<void> {
     await this.endTask();
     await this.deps.runtime.purge(this.plugin.id);
-    await this.deps.images
-      .rootFilesystem(this.plugin.rootId)
-      .unmount()
-      .catch(() => undefined);
+    try {
+      await this.deps.images.rootFilesystem(this.plugin.rootId).unmount();
+    } catch (error) {
+      // It may have been made with another storage driver, and is not mounted then.
+      this.deps.log.debug('a root file system is not unmounted', { plugin: this.plugin.name, error });
+    }
     await this.sockets.remove();
+  }
+
+  private warn(what: string, error: unknown): void {
+    this.deps.log.warn(what, { plugin: this.plugin.name, error: errorMessage(error) });
   }
 
   private async endTask(): Promise<void> {
     const { task } = this;
     if (task === undefined) return;
     this.task = undefined;
-    const exit = task.wait();
-    const gone = () => Promise.race([exit.then(() => true), this.deps.clock.sleep(stopPatienceMs).then(() => false)]);
+    const exit = task.wait().then(() => true);
     for (const signal of [SIGTERM, SIGKILL]) {
       await task.kill(signal).catch(() => undefined);
-      if (await gone()) break;
+      const timer = new AbortController();
+      const tooLate = this.deps.clock.sleep(stopPatienceMs, timer.signal).then(
+        () => false,
+        () => false,
+      );
+      const gone = await Promise.race([exit, tooLate]);
+      timer.abort();
+      if (gone) break;
     }
     await task.delete();
   }
