@@ -72,6 +72,55 @@ test('a mount made on the host later shows where the propagation says so', async
   }
 });
 
+test('propagation is what was asked for, what the data root needs, and never what the host cannot give', async () => {
+  const shared = folder('shared');
+  const own = folder('private');
+  for (const path of [shared, own]) execFileSync('mount', ['--bind', path, path]);
+  execFileSync('mount', ['--make-shared', shared]);
+  execFileSync('mount', ['--make-private', own]);
+  const seenAt = (Source: string, Propagation: string) =>
+    run('grep " /m " /proc/self/mountinfo', {
+      Mounts: [{ Type: 'bind', Source, Target: '/m', BindOptions: { Propagation } }],
+    });
+  try {
+    for (const mode of ['shared', 'rshared']) expect(await seenAt(shared, mode)).toMatch(/ shared:\d+/);
+    for (const mode of ['slave', 'rslave']) expect(await seenAt(shared, mode)).toMatch(/ master:\d+/);
+    for (const mode of ['private', 'rprivate', '']) expect(await seenAt(shared, mode)).not.toMatch(/ (shared|master):/);
+    await expect(seenAt(own, 'rshared')).rejects.toThrow(
+      `path ${own} is mounted on ${own} but it is not a shared mount`,
+    );
+    await expect(seenAt(own, 'slave')).rejects.toThrow(`${own} but it is not a shared or slave mount`);
+  } finally {
+    for (const path of [shared, own]) execFileSync('umount', [path]);
+  }
+  const { dataRoot } = daemon();
+  const created = await createContainer(daemon(), { HostConfig: { Binds: [`${dataRoot}:/m:ro`] } });
+  expect((await inspect(created)).Mounts[0]).toMatchObject({ Propagation: 'rslave', RW: false });
+  await remove(created);
+  await expect(createContainer(daemon(), { HostConfig: { Binds: [`${dataRoot}:/m:private`] } })).rejects.toThrow(
+    /400 .*must use either propagation mode/,
+  );
+});
+
+test('the subpath of a volume stays inside of it, whatever links are there, also for docker cp', async () => {
+  const script = `mkdir -p /v/in /v/etc; echo inside >/v/in/file; echo own >/v/etc/passwd
+    ln -s /etc /v/absolute; ln -s ../../../../etc /v/up; ln -s in/file /v/link`;
+  await run(script, { Binds: ['links:/v'] });
+  const part = (Subpath: string) => ({
+    Mounts: [{ Type: 'volume', Source: 'links', Target: '/s', VolumeOptions: { Subpath } }],
+  });
+  for (const link of ['absolute', 'up']) expect(await run('cat /s/passwd', part(link))).toBe('own');
+  expect(await run('cat /s', part('link'))).toBe('inside');
+  await expect(run('true', part('in/file/x'))).rejects.toThrow(/cannot access path .*not a directory/);
+  const stopped = await createContainer(daemon(), { HostConfig: part('up') });
+  const { body } = await api().get(`/containers/${stopped}/archive?path=/s/passwd`);
+  expect(body.toString()).toContain('own\n');
+  await remove(stopped);
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  expect(mounts.filter((line) => line.includes(daemon().dataRoot) && line.includes('subpath-'))).toEqual([]);
+  await api().delete('/volumes/links');
+});
+
 test('a bind makes its folder on the host when it is told to', async () => {
   const Source = join(daemon().folder, 'made/by/mount');
   const mount = { Type: 'bind', Source, Target: '/m', BindOptions: { CreateMountpoint: true } };
