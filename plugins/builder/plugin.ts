@@ -20,6 +20,7 @@ import { StepContainers } from './engine/step-containers';
 import { builderInfo } from './info';
 import { BuildCounts } from './metrics';
 import { buildRoutes } from './routes/build-routes';
+import { ClientSessions } from './session/client-sessions';
 
 /** One builder per started plugin; `ready` is told of it by the same context. */
 const builders = new WeakMap<object, Builder>();
@@ -35,7 +36,7 @@ export const plugin = definePlugin({
   requires: { images: Images1, containers: Containers1, events: EventBus1 },
   config: builderConfig,
   async start(context) {
-    const { needs, config, settings, stateDir, log, onStop } = context;
+    const { needs, config, settings, stateDir, runDir, log, onStop } = context;
     const { images, containers, events } = needs;
     const files = new FileWorkers();
     onStop(files);
@@ -50,6 +51,8 @@ export const plugin = definePlugin({
       steps: await StepContainers.open(join(stateDir, 'steps'), containers, log),
       scratch: await Scratch.open(join(stateDir, 'tmp')),
       cache: await BuildCache.open(join(stateDir, 'cache'), images, inContainer, log),
+      sessions: new ClientSessions(),
+      private: await Scratch.open(join(runDir, 'private')),
       cacheMounts: await CacheMounts.open(join(stateDir, 'cache-mounts')),
     };
     builders.set(context, builder);

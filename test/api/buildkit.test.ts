@@ -1,9 +1,8 @@
 import http2 from 'node:http2';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
-import { answer, call, field, grpcFrame, startFakeBuildkit } from '../support/fake-buildkit';
+import { answer, call, field, grpcFrame, startFakeBuildkit, upgradeToHttp2 } from '../support/fake-buildkit';
 import { busyboxImage, dockerArchive } from '../support/images';
 
 const socketPath = join('/tmp', `gantry-buildkit-${process.pid}.sock`);
@@ -15,29 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => buildkit.close());
 
-/** Switches a connection to HTTP/2. */
-async function upgrade(path: string, headers: readonly string[] = []): Promise<Socket> {
-  const socket = connect(daemon().socketPath);
-  const lines = [`POST ${path} HTTP/1.1`, 'Host: docker', 'Connection: Upgrade', 'Upgrade: h2c', ...headers, '', ''];
-  socket.write(lines.join('\r\n'));
-  let head = '';
-  while (!head.includes('\r\n\r\n')) {
-    const chunk = await new Promise<Buffer>((resolve) =>
-      socket.once('readable', () => resolve(socket.read() ?? Buffer.alloc(0))),
-    );
-    head += chunk.toString('latin1');
-  }
-  expect(head).toMatch(/^HTTP\/1.1 101 UPGRADED\r\n(?:.*\r\n)*Upgrade: h2c\r\n/);
-  const rest = Buffer.from(head.slice(head.indexOf('\r\n\r\n') + 4), 'latin1');
-  if (rest.length > 0) socket.unshift(rest);
-  return socket;
-}
-
 test('clients of BuildKit are told of it, reach it, and let it call them; the image lands here', async () => {
   expect((await daemon().api.get('/_ping')).headers['builder-version']).toBe('2');
   const sessionId = 'session0123456789abcdefgh';
   const client = http2.performServerHandshake(
-    await upgrade('/session', [
+    await upgradeToHttp2(daemon().socketPath, '/session', [
       `X-Docker-Expose-Session-Uuid: ${sessionId}`,
       'X-Docker-Expose-Session-Name: context',
       'X-Docker-Expose-Session-Grpc-Method: /moby.filesync.v1.FileSync/DiffCopy',
@@ -61,7 +42,7 @@ test('clients of BuildKit are told of it, reach it, and let it call them; the im
       '/moby.filesync.v1.FileSend/DiffCopy',
     ].join(', '),
   });
-  const control = await upgrade('/grpc');
+  const control = await upgradeToHttp2(daemon().socketPath, '/grpc');
   const caller = http2.connect('http://docker', { createConnection: () => control });
   const body = grpcFrame(field(1, 'x'.repeat(200_000)));
   const echoed = await call(caller, '/moby.buildkit.v1.Control/ListWorkers', body);

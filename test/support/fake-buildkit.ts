@@ -1,5 +1,5 @@
 import http2, { type ClientHttp2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /** A length-delimited protobuf field below number 16. */
@@ -110,4 +110,26 @@ function sessionConnection(stream: ServerHttp2Stream): Duplex {
   stream.on('end', () => connection.push(null));
   stream.on('close', () => connection.destroy());
   return connection;
+}
+
+/** Switches a connection to the daemon to HTTP/2. */
+export async function upgradeToHttp2(
+  socketPath: string,
+  path: string,
+  headers: readonly string[] = [],
+): Promise<Socket> {
+  const socket = connect(socketPath);
+  const lines = [`POST ${path} HTTP/1.1`, 'Host: docker', 'Connection: Upgrade', 'Upgrade: h2c', ...headers, '', ''];
+  socket.write(lines.join('\r\n'));
+  let head = '';
+  while (!head.includes('\r\n\r\n')) {
+    const chunk = await new Promise<Buffer>((resolve) =>
+      socket.once('readable', () => resolve(socket.read() ?? Buffer.alloc(0))),
+    );
+    head += chunk.toString('latin1');
+  }
+  expect(head).toMatch(/^HTTP\/1.1 101 UPGRADED\r\n(?:.*\r\n)*Upgrade: h2c\r\n/);
+  const rest = Buffer.from(head.slice(head.indexOf('\r\n\r\n') + 4), 'latin1');
+  if (rest.length > 0) socket.unshift(rest);
+  return socket;
 }

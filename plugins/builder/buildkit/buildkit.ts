@@ -3,12 +3,13 @@ import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:h
 import { connect } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { type ApiRequest, errorMessage, type HijackedConnection, invalidParameter, unavailable } from '@gantry/sdk';
+import { ByteTunnel } from './byte-tunnel';
 import { forwardStreams } from './forward-streams';
 import { receiveImage, sendFilesPath } from './image-receiver';
-import { SessionTunnel } from './session-tunnel';
 import { takeImage } from './solve-request';
 
 const solvePath = '/moby.buildkit.v1.Control/Solve';
+const sessionPath = '/moby.buildkit.v1.Control/Session';
 const exposed = 'x-docker-expose-session-';
 
 /**
@@ -67,14 +68,11 @@ export class BuildKit {
    * @throws unavailable        BuildKit cannot be reached
    */
   async openSession({ headers, signal: left }: ApiRequest): Promise<(connection: HijackedConnection) => Promise<void>> {
-    const id = text(headers[`${exposed}uuid`]);
-    if (id === '') throw invalidParameter('a session needs the header X-Docker-Expose-Session-Uuid');
-    if (text(headers.upgrade).toLowerCase() !== 'h2c')
-      throw invalidParameter(`protocol ${text(headers.upgrade)} not supported: sessions speak h2c`);
+    const id = sessionIdOf(headers);
     const buildkit = await this.dial(left);
     return async ({ stream, signal }) => {
       const client = http2.connect('http://client', { createConnection: () => stream as Duplex });
-      const tunnel = new SessionTunnel(buildkit, this.offer(headers));
+      const tunnel = new ByteTunnel(buildkit, sessionPath, this.offer(headers));
       tunnel.on('error', () => {});
       const caller = http2.performServerHandshake(tunnel);
       // A connection that is no socket can go without its session noticing.
@@ -120,11 +118,20 @@ export class BuildKit {
   }
 }
 
+/** @throws invalid-parameter  no session is named, or it speaks another protocol */
+export function sessionIdOf(headers: IncomingHttpHeaders): string {
+  const id = text(headers[`${exposed}uuid`]);
+  if (id === '') throw invalidParameter('a session needs the header X-Docker-Expose-Session-Uuid');
+  if (text(headers.upgrade).toLowerCase() !== 'h2c')
+    throw invalidParameter(`protocol ${text(headers.upgrade)} not supported: sessions speak h2c`);
+  return id;
+}
+
 const text = (value: string | string[] | undefined): string =>
   Array.isArray(value) ? value.join(', ') : (value ?? '');
 
 /** Until the connection ends, or the client is gone. */
-async function closed(session: http2.Http2Session, signal: AbortSignal): Promise<void> {
+export async function closed(session: http2.Http2Session, signal: AbortSignal): Promise<void> {
   if (session.destroyed) return;
   const end = () => session.destroy();
   signal.addEventListener('abort', end, { once: true });

@@ -26,23 +26,31 @@ export function forwardStreams(
 ): void {
   from.on('stream', (stream, headers) => {
     stream.on('error', () => {});
-    const handling = handlingOf(headers);
-    if (handling.kind === 'serve') handling.serve(stream, headers);
-    else if (handling.kind === 'forward') stream.pipe(request(stream, headers, to));
-    else {
-      readAll(stream, largestRewritten)
-        .then(
-          (body) => request(stream, headers, to).end(handling.rewrite(body)),
-          () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
-        )
-        .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-    }
+    // The other side may be on its way out.
+    guarded(stream, () => {
+      const handling = handlingOf(headers);
+      if (handling.kind === 'serve') handling.serve(stream, headers);
+      else if (handling.kind === 'forward') stream.pipe(request(stream, headers, to));
+      else
+        readAll(stream, largestRewritten)
+          .then((body) => request(stream, headers, to).end(handling.rewrite(body)))
+          .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    });
   });
   // Whoever of the two goes takes the other along.
   from.on('error', () => {});
   to.on('error', () => {});
   from.on('close', () => to.destroy());
   to.on('close', () => from.destroy());
+}
+
+/** A call that cannot be passed on is reset; the connection goes on. */
+function guarded(stream: ServerHttp2Stream, work: () => void): void {
+  try {
+    work();
+  } catch {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
 }
 
 /** Opens the call at the other side; its answer goes back. @returns where the request's body goes */
@@ -56,9 +64,11 @@ function request(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, to: Cl
   };
   call.on('response', (answer, flags) => {
     if (stream.destroyed) return;
-    if ((flags & endOfStream) !== 0) return stream.respond({ ...answer }, { endStream: true });
-    stream.respond({ ...answer }, { waitForTrailers: true });
-    call.pipe(stream);
+    guarded(stream, () => {
+      if ((flags & endOfStream) !== 0) return stream.respond({ ...answer }, { endStream: true });
+      stream.respond({ ...answer }, { waitForTrailers: true });
+      call.pipe(stream);
+    });
   });
   call.on('trailers', (received) => {
     trailers = received;

@@ -42,6 +42,10 @@ export interface RunMount {
   readonly gid: number | undefined;
   /** tmpfs: bytes. */
   readonly sizeBytes: number | undefined;
+  /** secret, ssh: the step fails when the client has none. */
+  readonly required: boolean;
+  /** secret: the variable that gets it. */
+  readonly environmentName: string | undefined;
 }
 
 export interface Healthcheck {

@@ -91,6 +91,8 @@ export function parseMount(text: string): RunMount {
     uid: number('uid', given.get('uid'), 10),
     gid: number('gid', given.get('gid'), 10),
     sizeBytes: size(given.get('size')),
+    required: given.has('required') && boolean('required', given.get('required')!),
+    environmentName: given.get('env'),
   };
 }
 

@@ -27,6 +27,8 @@ export interface BuildRequest {
   readonly extraHosts: readonly string[];
   /** Resource fields of a HostConfig document. */
   readonly resources: Readonly<Record<string, unknown>>;
+  /** The client's session, for secrets and agents; empty = none. */
+  readonly session: string;
   /** AuthConfig documents by registry. */
   readonly registryConfig: Readonly<Record<string, unknown>>;
 }

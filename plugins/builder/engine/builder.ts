@@ -2,6 +2,7 @@ import type { ContainerManager, DaemonSettings, EventBus, ImageManager, Logger }
 import type { BuildCache } from '../cache/build-cache';
 import type { CacheMounts } from '../cache/cache-mounts';
 import type { FileWorkers } from '../copy/file-workers';
+import type { ClientSessions } from '../session/client-sessions';
 import type { Scratch } from './scratch';
 import type { StepContainers } from './step-containers';
 
@@ -17,4 +18,7 @@ export interface Builder {
   readonly scratch: Scratch;
   readonly cache: BuildCache;
   readonly cacheMounts: CacheMounts;
+  readonly sessions: ClientSessions;
+  /** For what must not be on disk: sockets and secrets. */
+  readonly private: Scratch;
 }

@@ -4,6 +4,7 @@ import { CleanupStack, invalidParameter } from '@gantry/sdk';
 import { digestOf, findSources } from '../copy/select-files';
 import { expandWord } from '../dockerfile/expand';
 import type { RunMount } from '../dockerfile/instructions';
+import { prepareLent } from './lent-mounts';
 import type { Step } from './stage-runner';
 import { variablesOf } from './stage-state';
 
@@ -13,12 +14,17 @@ export interface Script {
   readonly content: string;
 }
 
+/** A mount with its variables replaced. */
+export type ExpandedMount = RunMount & { readonly target: string; readonly wantsTarget: boolean };
+
 /** The mounts of one RUN. */
 export interface PreparedMounts {
   /** What of them matters for the cache. */
   readonly key: unknown;
   /** Makes their sources. */
   open(): Promise<void>;
+  /** Variables as `NAME=value`; complete once open. */
+  readonly environment: readonly string[];
   /** HostConfig fields; complete once open. */
   readonly hostConfig: Record<string, unknown>;
   /** Looks which mount points the container lacks. @returns removes those that were made for the mounts */
@@ -35,14 +41,17 @@ export async function prepareMounts(
   const { build, state } = step;
   const undo = new CleanupStack();
   const binds: object[] = [];
+  const environment: string[] = [];
   const targets: string[] = [];
   const prepared: { readonly key: unknown; open(): Promise<void> }[] = [];
   for (const raw of mounts) {
     const mount = expandMount(raw, step);
-    if (mount.type === 'secret' || mount.type === 'ssh')
-      throw invalidParameter(
-        `RUN --mount=type=${mount.type} needs a build session, which only BuildKit clients open: this builder has none; pass what the step needs as a build argument or a context file`,
-      );
+    if (mount.type === 'secret' || mount.type === 'ssh') {
+      const lent = prepareLent(mount, mount.type, prepared.length, step, { binds, environment, undo });
+      if (lent.target !== undefined) targets.push(lent.target);
+      prepared.push(lent);
+      continue;
+    }
     targets.push(mount.target);
     prepared.push(await prepareOne(mount, step, binds, undo));
   }
@@ -55,6 +64,7 @@ export async function prepareMounts(
       await writeFile(path, script.content, { mode: 0o755 });
       binds.push({ Type: 'bind', Source: path, Target: script.path, ReadOnly: true });
     },
+    environment,
     get hostConfig() {
       return binds.length === 0 ? {} : { Mounts: binds };
     },
@@ -72,10 +82,11 @@ export async function prepareMounts(
     },
   };
 
-  function expandMount(mount: RunMount, { build: { dockerfile } }: Step): RunMount & { target: string } {
+  function expandMount(mount: RunMount, { build: { dockerfile } }: Step): ExpandedMount {
     const expand = (word: string) => expandWord(word, variablesOf(state), dockerfile.escape);
     return {
       ...mount,
+      wantsTarget: mount.target !== undefined,
       target: posix.resolve('/', state.config.WorkingDir ?? '/', expand(mount.target ?? '')),
       source: expand(mount.source),
       from: mount.from === undefined ? undefined : expand(mount.from),
@@ -84,10 +95,8 @@ export async function prepareMounts(
   }
 }
 
-type Expanded = RunMount & { readonly target: string };
-
 async function prepareOne(
-  mount: Expanded,
+  mount: ExpandedMount,
   step: Step,
   binds: object[],
   undo: CleanupStack,

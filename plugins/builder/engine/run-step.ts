@@ -64,7 +64,7 @@ async function runAndCommit(
       ...state.config,
       Cmd: command,
       Entrypoint: [''],
-      Env: [...(state.config.Env ?? []), ...environment],
+      Env: [...(state.config.Env ?? []), ...environment, ...mounts.environment],
       Healthcheck: { Test: ['NONE'] },
       ArgsEscaped: true,
     },

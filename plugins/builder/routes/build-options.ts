@@ -25,6 +25,7 @@ export function parseBuildRequest(
     buildArgs: queryJson(query, 'buildargs', 'build args', isTextOrNullMap) ?? {},
     labels: queryJson(query, 'labels', 'labels', isTextMap) ?? {},
     target: text('target'),
+    session: text('session'),
     platform: text('platform'),
     cacheFrom: queryJson(query, 'cachefrom', 'cache-from', isTextList) ?? [],
     noCache: flag('nocache'),
@@ -60,7 +61,7 @@ function refuseForeign(query: URLSearchParams): void {
       'outputs are a feature of BuildKit, which this daemon does not have: build an image and export it with docker save or docker cp',
     );
   if (query.get('remote') === 'client-session')
-    throw invalidParameter('remote=client-session needs a build session, which this daemon does not open');
+    throw invalidParameter('remote=client-session is a feature of BuildKit: send the context as the body');
 }
 
 /** Resource fields of a HostConfig. */

@@ -44,21 +44,27 @@ export function buildRoutes(
       },
     },
     { method: 'POST', path: '/build/prune', handle: (request) => pruneCache(request, builder) },
-    ...(['/session', '/grpc'] as const).map(
-      (path): ApiRoute => ({
-        method: 'POST',
-        path,
-        flags: { hijack: true },
-        async handle(request) {
-          if (buildkit === undefined)
-            throw notImplemented(
-              `this daemon has no BuildKit, so it cannot serve ${path}: build with the classic builder (DOCKER_BUILDKIT=0), with a buildx container driver, or name a BuildKit daemon in daemon.json ("builder": {"buildkit": "unix://…"})`,
-            );
-          const run = path === '/grpc' ? buildkit.openGrpc(request) : buildkit.openSession(request);
-          return reply.hijack('application/vnd.docker.raw-stream', await run);
-        },
-      }),
-    ),
+    {
+      method: 'POST',
+      path: '/session',
+      flags: { hijack: true },
+      async handle(request) {
+        const run = buildkit === undefined ? builder.sessions.open(request) : await buildkit.openSession(request);
+        return reply.hijack('application/vnd.docker.raw-stream', run);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/grpc',
+      flags: { hijack: true },
+      async handle(request) {
+        if (buildkit === undefined)
+          throw notImplemented(
+            'this daemon has no BuildKit, so it cannot serve /grpc: build with the classic builder (DOCKER_BUILDKIT=0), with a buildx container driver, or name a BuildKit daemon in daemon.json ("builder": {"buildkit": "unix://…"})',
+          );
+        return reply.hijack('application/vnd.docker.raw-stream', await buildkit.openGrpc(request));
+      },
+    },
   ];
 }
 

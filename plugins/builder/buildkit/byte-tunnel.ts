@@ -6,17 +6,17 @@ import { bytesField, readFields } from './protobuf';
 // Well below what gRPC takes by default.
 const pieceBytes = 32 * 1024;
 
-/** A connection inside a call: BuildKit reaches its client through `Control.Session`, whose messages are raw bytes. */
-export class SessionTunnel extends Duplex {
+/** A connection inside a call whose messages are raw bytes, such as `Control.Session` and `SSH.ForwardAgent`. */
+export class ByteTunnel extends Duplex {
   private readonly reader = new MessageReader();
   private readonly call: ClientHttp2Stream;
 
-  /** @param headers that name the client's session and what it offers */
-  constructor(buildkit: ClientHttp2Session, headers: OutgoingHttpHeaders) {
+  /** @param path of the call */
+  constructor(session: ClientHttp2Session, path: string, headers: OutgoingHttpHeaders) {
     super();
-    this.call = buildkit.request({
+    this.call = session.request({
       ':method': 'POST',
-      ':path': '/moby.buildkit.v1.Control/Session',
+      ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
       ...headers,
