@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eventually } from '../support/eventually';
+import { testUnless } from '../support/test-unless';
 
 const repository = resolve(__dirname, '../..');
 const scripts = resolve(__dirname, '../support/real-systemd');
-/** It takes a minute and a good part of the machine: GANTRY_REAL_SYSTEMD=1 runs it. */
-const drill = process.env.GANTRY_REAL_SYSTEMD ? test : test.skip;
+const drill = testUnless(
+  !process.env.GANTRY_REAL_SYSTEMD && 'it takes a minute and a good part of the machine; GANTRY_REAL_SYSTEMD=1 runs it',
+);
 
 const files: Readonly<Record<string, string>> = {
   'etc/systemd/system/gantry-test.target': '[Unit]\nRequires=systemd-journald.service\nWants=gantry-test.service\n',

@@ -4,10 +4,12 @@
  *
  * @param reason why it cannot run here; false or undefined: it can
  */
-export function testUnless(reason: string | false | undefined): (name: string, run: jest.ProvidesCallback) => void {
-  return (name, run) => {
+export function testUnless(
+  reason: string | false | undefined,
+): (name: string, run: jest.ProvidesCallback, timeoutMs?: number) => void {
+  return (name, run, timeoutMs) => {
     if (!reason) {
-      test(name, run);
+      test(name, run, timeoutMs);
       return;
     }
     process.stderr.write(`skipped: ${name}: ${reason}\n`);

@@ -76,7 +76,20 @@ test('a registry that wants a certificate of ours is shown the one kept for it',
   const folder = fs.mkdtempSync(join(tmpdir(), 'gantry-certs-'));
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const sign = (name: string, subject: string) => {
-    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
+    openssl(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+      '-subj',
+      subject,
+    );
     fs.writeFileSync(join(folder, 'san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
     const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.pem', '-CAcreateserial'];
     openssl(
@@ -93,7 +106,21 @@ test('a registry that wants a certificate of ours is shown the one kept for it',
       `${name}.cert`,
     );
   };
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.pem', '-out', 'ca.crt', '-subj', '/CN=ca');
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    'ca.pem',
+    '-out',
+    'ca.crt',
+    '-subj',
+    '/CN=ca',
+  );
   sign('server', '/CN=server');
   sign('client', '/CN=client');
   const read = (name: string) => fs.readFileSync(join(folder, name));
