@@ -3,7 +3,7 @@ import { createContainer } from '../support/containers';
 import { daemonForSuite, type TestDaemon } from '../support/daemon';
 
 /** How many containers there are, and how many of them run. The long drill is GANTRY_DENSITY=700,200. */
-const [all = 40, running = 20] = (process.env.GANTRY_DENSITY ?? '40,20').split(',').map(Number);
+const [all = 24, running = 12] = (process.env.GANTRY_DENSITY ?? '24,12').split(',').map(Number);
 const requests = 100;
 jest.setTimeout(120_000 + all * 1000);
 
