@@ -123,6 +123,31 @@ export function firewallSuite(backend: keyof typeof packetFilters) {
     await docker('network', 'rm', 'apart');
   });
 
+  test('a routed network is reached by its own addresses at published ports only', async () => {
+    const mode = ['-o', 'com.docker.network.bridge.gateway_mode_ipv4=routed'];
+    await docker('network', 'create', ...mode, 'routed');
+    await docker('run', '-d', '--name', 'open', '--hostname', 'open', '--network', 'routed', '-p', '80', ...server);
+    const ip = await docker('inspect', '-f', '{{.NetworkSettings.Networks.routed.IPAddress}}', 'open');
+    peer.routeThroughHost(`${ip}/32`);
+    await eventually('the server', async () => (await peer.fetch(`http://${ip}/`)) === 'open');
+    await docker('rm', '-f', 'open');
+    await docker('network', 'rm', 'routed');
+  });
+
+  test('an internal network reaches nothing outside, and nothing outside reaches it', async () => {
+    await docker('network', 'create', '--internal', 'inner');
+    await docker('run', '-d', '--name', 'inside', '--hostname', 'inside', '--network', 'inner', ...server);
+    const ip = await docker('inspect', '-f', '{{.NetworkSettings.Networks.inner.IPAddress}}', 'inside');
+    const fetch = (where: string, url: string) =>
+      docker('run', '--rm', '--network', where, 'busybox', 'sh', '-c', `timeout 2 wget -qO- ${url} || echo no`);
+    await eventually('the server', async () => (await fetch('inner', 'http://inside/')) === 'inside');
+    expect(await fetch('bridge', `http://${ip}/`)).toBe('no');
+    expect(await fetch('inner', `http://${peer.address}/`)).toBe('no');
+    await docker('rm', '-f', 'inside');
+    await docker('network', 'rm', 'inner');
+  });
+
+  // The last one: the daemon keeps the setting.
   test('with icc=false containers of the default bridge reach the exposed ports of those they are linked to', async () => {
     await daemon().stop();
     daemon().changeConfig({ icc: false });
@@ -146,33 +171,6 @@ export function firewallSuite(backend: keyof typeof packetFilters) {
       async () => (await ask('parent', 'http://kid/')) === 'linked',
     );
     await docker('rm', '-f', 'child', 'parent', 'other');
-    await daemon().stop();
-    daemon().changeConfig({ icc: true });
-    await daemon().start();
-  });
-
-  test('a routed network is reached by its own addresses at published ports only', async () => {
-    const mode = ['-o', 'com.docker.network.bridge.gateway_mode_ipv4=routed'];
-    await docker('network', 'create', ...mode, 'routed');
-    await docker('run', '-d', '--name', 'open', '--hostname', 'open', '--network', 'routed', '-p', '80', ...server);
-    const ip = await docker('inspect', '-f', '{{.NetworkSettings.Networks.routed.IPAddress}}', 'open');
-    peer.routeThroughHost(`${ip}/32`);
-    await eventually('the server', async () => (await peer.fetch(`http://${ip}/`)) === 'open');
-    await docker('rm', '-f', 'open');
-    await docker('network', 'rm', 'routed');
-  });
-
-  test('an internal network reaches nothing outside, and nothing outside reaches it', async () => {
-    await docker('network', 'create', '--internal', 'inner');
-    await docker('run', '-d', '--name', 'inside', '--hostname', 'inside', '--network', 'inner', ...server);
-    const ip = await docker('inspect', '-f', '{{.NetworkSettings.Networks.inner.IPAddress}}', 'inside');
-    const fetch = (where: string, url: string) =>
-      docker('run', '--rm', '--network', where, 'busybox', 'sh', '-c', `timeout 2 wget -qO- ${url} || echo no`);
-    await eventually('the server', async () => (await fetch('inner', 'http://inside/')) === 'inside');
-    expect(await fetch('bridge', `http://${ip}/`)).toBe('no');
-    expect(await fetch('inner', `http://${peer.address}/`)).toBe('no');
-    await docker('rm', '-f', 'inside');
-    await docker('network', 'rm', 'inner');
   });
 
   return daemon;
