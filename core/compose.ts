@@ -98,6 +98,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         supervisor: from.resolve(tokens.supervisor),
         offered: from.resolve(tokens.offered),
         headers: from.resolve(tokens.traces)?.headers,
+        routesChanged: () => from.resolve(tokens.api).routesChanged(),
       }),
   );
   provide(
@@ -200,11 +201,12 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
     const metrics = from.resolve(tokens.metrics);
     const traces = from.resolve(tokens.traces);
     return new ApiServer({
-      routes: () =>
-        drivers
-          .all(ApiRoutes1)
-          .entries()
-          .flatMap(([, contributed]) => contributed.routes),
+      routes: () => {
+        const all = drivers.all(ApiRoutes1).entries();
+        // Of two equal routes the first one counts: a plugin elsewhere takes nobody's place.
+        const [here, elsewhere] = [false, true].map((is) => all.filter(([, it]) => (it.isForwarded === true) === is));
+        return [...here!, ...elsewhere!].flatMap(([, contributed]) => contributed.routes);
+      },
       subjectOf: (route, params) =>
         drivers
           .all(ApiRoutes1)

@@ -7,20 +7,21 @@ import { isDaemon } from '../process/pid-file';
 import type { CommandOutput } from './command-output';
 
 export const pluginsHelp = `
-Usage:  gantryd plugins [--json] [OPTIONS]
+Usage:  gantryd plugins [--methods | --json] [OPTIONS]
 
 Shows the plugins of the running daemon: what they provide, whether they answer, how often they were called.
 
 Ends with 0 when all of them answer, 1 when one does not or no daemon runs.
 
 Options:
-      --json   The states as a JSON array
+      --methods   A line for each method that was called
+      --json      The states as a JSON array
 All options of the daemon are taken as well: they tell which daemon is meant.
 `;
 
 /** `gantryd plugins`. @returns the exit code */
 export async function pluginsCommand(args: readonly string[], out: CommandOutput): Promise<number> {
-  const line = readCommandLine(args.filter((word) => word !== '--json'));
+  const line = readCommandLine(args.filter((word) => word !== '--json' && word !== '--methods'));
   if (line.help) {
     out.say(pluginsHelp);
     return 0;
@@ -35,7 +36,8 @@ export async function pluginsCommand(args: readonly string[], out: CommandOutput
     out.complain(`no daemon runs with the exec root ${execRoot}\n`);
     return 1;
   }
-  out.say(args.includes('--json') ? `${JSON.stringify(states.plugins, null, 2)}\n` : renderStates(states.plugins));
+  if (args.includes('--json')) out.say(`${JSON.stringify(states.plugins, null, 2)}\n`);
+  else out.say(args.includes('--methods') ? renderMethods(states.plugins) : renderStates(states.plugins));
   return states.plugins.some(({ state }) => state === 'not answering') ? 1 : 0;
 }
 
@@ -77,16 +79,38 @@ export function renderStates(states: readonly PluginState[], now = Date.now()): 
     String(it.restarts),
     it.provides.join(', ') || '-',
   ]);
-  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]!.length)));
-  const lines = [header, ...rows].map((row) =>
+  const lines = table([header, ...rows]);
+  const troubled = states.filter(({ state, lastError }) => state !== 'running' && lastError !== undefined);
+  const said = troubled.map(({ name, state, lastError }) => `${name} is ${state}: ${lastError}`);
+  return `${[...lines, ...(said.length > 0 ? ['', ...said] : [])].join('\n')}\n`;
+}
+
+/** Who was asked for what, the slowest method of each plugin first. */
+export function renderMethods(states: readonly PluginState[]): string {
+  const rows = states.flatMap(({ name, methods }) =>
+    [...methods]
+      .sort((a, b) => b.slowestMs - a.slowestMs)
+      .map(({ method, calls, failed, meanMs, slowestMs }) => [
+        name,
+        method,
+        String(calls),
+        String(failed),
+        `${meanMs} ms`,
+        `${slowestMs} ms`,
+      ]),
+  );
+  return `${table([['PLUGIN', 'METHOD', 'CALLS', 'FAILED', 'MEAN', 'SLOWEST'], ...rows]).join('\n')}\n`;
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i]!))
       .join('  ')
       .trimEnd(),
   );
-  const troubled = states.filter(({ state, lastError }) => state !== 'running' && lastError !== undefined);
-  const said = troubled.map(({ name, state, lastError }) => `${name} is ${state}: ${lastError}`);
-  return `${[...lines, ...(said.length > 0 ? ['', ...said] : [])].join('\n')}\n`;
 }
 
 function age(ms: number): string {

@@ -1,4 +1,5 @@
 export * from './address';
+export * from './api-routes';
 export * from './authorization';
 export type { PluginTls } from './exchange';
 export * from './ipam-driver';

@@ -77,6 +77,13 @@ export type ApiReply =
       run(connection: HijackedConnection): Promise<void>;
     }
   | {
+      /** The request goes on to a plugin's socket; the route's `hijack` flag lets upgraded connections through. */
+      readonly kind: 'forward';
+      readonly plugin: string;
+      /** Of a unix socket, as plugins are named by. */
+      readonly address: string;
+    }
+  | {
       /** The route needs the `hijack` flag. A request without a websocket handshake is refused. */
       readonly kind: 'websocket';
       /** Whether what is written goes out in binary or in text messages. */
@@ -113,6 +120,7 @@ export const reply = {
     contentType,
     run,
   }),
+  forward: (plugin: string, address: string): ApiReply => ({ kind: 'forward', plugin, address }),
   webSocket: (binary: boolean, run: (connection: HijackedConnection) => Promise<void>): ApiReply => ({
     kind: 'websocket',
     binary,
@@ -159,6 +167,8 @@ export interface ApiSubject {
 
 /** Routes a plugin contributes. */
 export interface ApiRoutes {
+  /** They belong to another process, and never take the place of somebody else's. */
+  readonly isForwarded?: boolean;
   readonly routes: readonly ApiRoute[];
   /**
    * The object that a request to one of these routes names by its path, for authorization plugins that want to know.

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { parsePluginAddress } from '../client/address';
+import type { ApiRoutes } from '../contracts/api-routes';
 import type { AuthorizationPlugin } from '../contracts/authz';
 import type { IpamDriver } from '../contracts/ipam-driver';
 import type { LogDriver } from '../contracts/log-driver';
@@ -11,6 +12,7 @@ import type { VolumeDriver } from '../contracts/volume-driver';
 import { invalidParameter, notImplemented } from '../errors';
 import type { Disposable } from '../lifecycle';
 import { activateMethod, type ErrorField, encodeError, pluginMediaType } from '../wire';
+import { answerRoute, answerUpgrade, apiRoutesKind, isForwarded } from './api-routes';
 import { authorizationKind } from './authorization';
 import { ipamDriverKind } from './ipam-driver';
 import { logDriverKind } from './log-driver';
@@ -33,6 +35,8 @@ export interface ServeOptions {
     readonly authorization?: AuthorizationPlugin;
     readonly metrics?: MetricsCollector;
     readonly secret?: SecretProvider;
+    /** Routes of the Engine API, which the daemon forwards. */
+    readonly routes?: ApiRoutes;
   };
   /** Absolute path of the socket to make; `/run/docker/plugins/NAME.sock` is where an engine looks for NAME. */
   readonly socketPath?: string;
@@ -61,7 +65,7 @@ export interface ServedPlugin extends Disposable {
  * @throws invalid-parameter  neither or both of `socketPath` and `address`, or no driver
  */
 export async function serve(options: ServeOptions): Promise<ServedPlugin> {
-  const { volume, network, ipam, log, authorization, metrics, secret } = options.drivers;
+  const { volume, network, ipam, log, authorization, metrics, secret, routes } = options.drivers;
   const kinds: ServedKind[] = [];
   if (volume !== undefined) kinds.push(volumeDriverKind(volume));
   if (network !== undefined) kinds.push(networkDriverKind(network));
@@ -70,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<ServedPlugin> {
   if (authorization !== undefined) kinds.push(authorizationKind(authorization));
   if (metrics !== undefined) kinds.push(metricsCollectorKind(metrics));
   if (secret !== undefined) kinds.push(secretProviderKind(secret));
+  if (routes !== undefined) kinds.push(apiRoutesKind(routes));
   if (kinds.length === 0) throw invalidParameter('serve: no driver given');
   if ((options.socketPath === undefined) === (options.address === undefined))
     throw invalidParameter('serve: give either socketPath or address');
@@ -86,8 +91,15 @@ export async function serve(options: ServeOptions): Promise<ServedPlugin> {
   const activate = async () => ({ Implements: kinds.flatMap((kind) => [kind.kind, ...(kind.alsoImplements ?? [])]) });
   methods.set(activateMethod, { handle: activate, errorField: 'Err', errorStatus: 200 });
   const server = createServer((request, response) => {
-    void answer(request, response, methods, options);
+    if (routes !== undefined && isForwarded(request)) void answerRoute(request, response, routes);
+    else void answer(request, response, methods, options);
   });
+  if (routes !== undefined)
+    server.on('upgrade', (request, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      if (isForwarded(request)) void answerUpgrade(request, socket, routes);
+      else socket.destroy();
+    });
 
   let address: string;
   if (endpoint.kind === 'unix') {

@@ -1,3 +1,4 @@
+export * from './api-routes';
 export * from './authorization';
 export * from './errors';
 export * from './fields';

@@ -41,6 +41,11 @@ export function sendReply(
     }
     case 'stream':
       return sendStream(exchange, reply, deps, admission);
+    case 'forward': {
+      // Loaded when there is a plugin with routes.
+      const { sendForward } = require('./send-forward') as typeof import('./send-forward');
+      return sendForward(exchange, reply, deps, admission);
+    }
     case 'hijack':
       return sendHijack(exchange, reply, deps, admission);
     case 'websocket':

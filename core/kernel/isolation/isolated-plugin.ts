@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Logger, type PluginDefinition, withDeadline } from '@gantry/sdk';
+import { ApiRoutes1, type Logger, type PluginDefinition, withDeadline } from '@gantry/sdk';
 import type { RetrySchedule } from '@gantry/sdk/client';
 import { driverKinds, protocolClient } from '../remote/driver-kinds';
 import type { DescribedPlugin, PluginModule } from './plugin-job';
@@ -66,7 +66,9 @@ export function isolatedPlugin(
         const client = protocolClient().connectPlugin({ name: module.name, address: sockets[key]!, retry });
         onStop(client);
         const { implements: implemented } = await client.activate();
-        drivers[key] = driverKinds.get(id)!.connect(client, { logFifos: join(runDir, 'logging'), implemented });
+        const routes = id === ApiRoutes1.id ? await protocolClient().connectApiRoutes(client) : undefined;
+        const context = { logFifos: join(runDir, 'logging'), implemented, routes };
+        drivers[key] = driverKinds.get(id)!.connect(client, context);
       }
       return drivers;
     },

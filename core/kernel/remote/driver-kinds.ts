@@ -1,4 +1,6 @@
 import {
+  type ApiRoutes,
+  ApiRoutes1,
   Authz1,
   IpamDriver1,
   LogDriver1,
@@ -25,6 +27,8 @@ export interface DriverContext {
   readonly logFifos: string;
   /** The same folder as the plugin sees it; the same path when absent. */
   readonly pluginLogFifos?: string;
+  /** What the plugin has told about its routes, when it has any. */
+  readonly routes?: ApiRoutes;
   /** Everything the plugin named in its handshake. */
   readonly implemented: readonly string[];
   /** Turns a path of the plugin into one of the host, where they differ (P-PROP-2). */
@@ -84,6 +88,7 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
       connect: (client) => protocolClient().connectMetricsCollector(client),
     },
   ],
+  [ApiRoutes1.id, { implementsName: 'api-routes/v1', servedAs: 'routes', connect: (_client, { routes }) => routes }],
   [
     SecretProvider1.id,
     {

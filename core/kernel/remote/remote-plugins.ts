@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cancelled, conflict, errorMessage, type Logger, notFound } from '@gantry/sdk';
+import { type ApiRoutes, cancelled, conflict, errorMessage, type Logger, notFound } from '@gantry/sdk';
 import type { PluginClient, RetrySchedule } from '@gantry/sdk/client';
 import type { DriverDiscovery, DriverRegistry } from '../driver-registry';
 import type { SocketPlugin } from '../loader/load-plugins';
@@ -29,6 +29,7 @@ export interface ActivePlugin {
   readonly client: PluginClient;
   /** Kinds as in P-ACT-2. */
   readonly kinds: readonly string[];
+  readonly routes?: ApiRoutes;
 }
 
 export interface RemotePluginsDeps {
@@ -39,6 +40,8 @@ export interface RemotePluginsDeps {
   /** When calls that reach nobody are repeated; for fifteen seconds when absent. */
   readonly retry?: RetrySchedule;
   readonly supervisor?: Supervisor;
+  /** Plugins with routes have come or gone. */
+  readonly routesChanged?: () => void;
   /** Plugins that run under our own roof; they are found before those on sockets (P-KIND-1). */
   readonly offered?: Pick<OfferedPlugins, 'offeredAs'>;
   /** Headers of every call beside the protocol's own. */
@@ -150,6 +153,7 @@ export class RemotePlugins implements DriverDiscovery {
         throw conflict(`a ${kind.implementsName} named "${name}" is provided by the plugin "${present}" as well`);
       registry.add(capability, name, owner, await this.connect(kind, plugin));
     }
+    if (plugin.routes !== undefined) this.deps.routesChanged?.();
     if (!useful)
       throw notFound(
         `it implements ${plugin.kinds.join(', ') || 'nothing'}, and this daemon can use none of that over a socket`,
@@ -205,7 +209,8 @@ export class RemotePlugins implements DriverDiscovery {
   ): Promise<{ commit(): void; rollback(): void }> {
     const old = await this.active.get(name)?.catch(() => undefined);
     const fresh = next && (await this.greetOrNone(next));
-    const drivers = fresh && driversOf(fresh, { logFifos: this.logFifos, implemented: fresh.kinds });
+    const drivers =
+      fresh && driversOf(fresh, { logFifos: this.logFifos, implemented: fresh.kinds, routes: fresh.routes });
     for (const [id] of drivers ?? []) {
       const owner = registry.ownerOf(id, name);
       if (owner !== undefined && owner !== `socket ${name}` && owner !== name) {
@@ -226,6 +231,7 @@ export class RemotePlugins implements DriverDiscovery {
           this.tellSupervisor(fresh);
           for (const [id, driver] of drivers ?? []) registry.add({ id, arity: 'many' }, name, `socket ${name}`, driver);
         } else if (next !== undefined) this.expect(next, registry);
+        if (old?.routes !== undefined || fresh?.routes !== undefined) this.deps.routesChanged?.();
         if (old !== undefined) void this.retire(old, calls);
       },
       rollback: () => fresh?.client.close(),
@@ -247,7 +253,7 @@ export class RemotePlugins implements DriverDiscovery {
     const client = protocolClient().connectPlugin({ name, address, tls, retry: this.retry, headers });
     try {
       const { implements: kinds } = await client.activate({ timeoutMs: greetingMs, retry, signal });
-      return { name, client, kinds };
+      return { name, client, kinds, ...(await routesOf(client, kinds)) };
     } catch (error) {
       client.close();
       throw error;
@@ -276,7 +282,11 @@ export class RemotePlugins implements DriverDiscovery {
   private async connect(kind: DriverKind, plugin: ActivePlugin): Promise<unknown> {
     await this.tidy();
     this.tellSupervisor(plugin);
-    return kind.connect(plugin.client, { logFifos: this.logFifos, implemented: plugin.kinds });
+    return kind.connect(plugin.client, {
+      logFifos: this.logFifos,
+      implemented: plugin.kinds,
+      routes: plugin.routes,
+    });
   }
 
   private tellSupervisor(plugin: ActivePlugin): void {
@@ -311,7 +321,7 @@ export class RemotePlugins implements DriverDiscovery {
         implements: kinds.join(','),
         ms: Math.round(performance.now() - startedAt),
       });
-      return { name, client, kinds };
+      return { name, client, kinds, ...(await routesOf(client, kinds)) };
     } catch (error) {
       this.clients.delete(client);
       client.close();
@@ -326,6 +336,9 @@ export class RemotePlugins implements DriverDiscovery {
     return findPluginFile(name, this.deps.directories);
   }
 }
+
+const routesOf = async (client: PluginClient, kinds: readonly string[]) =>
+  kinds.includes('api-routes/v1') ? { routes: await protocolClient().connectApiRoutes(client) } : {};
 
 const driversOf = (plugin: ActivePlugin, context: DriverContext): [id: string, driver: unknown][] =>
   [...driverKinds]

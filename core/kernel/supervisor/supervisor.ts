@@ -27,6 +27,17 @@ export interface PluginState extends Omit<PluginFacts, 'restarts'> {
   readonly slowestMs: number;
   readonly restarts: number;
   readonly lastError?: string;
+  /** By name, such as `volume-driver.create`; only those that were called. */
+  readonly methods: readonly MethodState[];
+}
+
+/** The calls of one method. */
+export interface MethodState {
+  readonly method: string;
+  readonly calls: number;
+  readonly failed: number;
+  readonly meanMs: number;
+  readonly slowestMs: number;
 }
 
 export interface SupervisorDeps {
@@ -145,6 +156,15 @@ export class Supervisor implements HealthListener {
       slowestMs: Math.round(Math.max(0, ...counts.map(({ slowestMs }) => slowestMs))),
       restarts: facts?.restarts?.() ?? 0,
       lastError: skipped ?? unreached ?? plugin?.lastError,
+      methods: [...(plugin?.methods ?? [])]
+        .map(([method, { calls, failed, totalMs, slowestMs }]) => ({
+          method,
+          calls,
+          failed,
+          meanMs: Math.round((totalMs / calls) * 10) / 10,
+          slowestMs: Math.round(slowestMs),
+        }))
+        .sort((a, b) => (a.method < b.method ? -1 : 1)),
     };
   }
 }

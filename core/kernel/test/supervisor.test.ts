@@ -1,6 +1,6 @@
 import { EngineError, type EngineEvent, type EventBus, type Logger, unavailable, type VolumeDriver } from '@gantry/sdk';
 import { referenceVolumeDriver } from '@gantry/sdk/conformance';
-import { renderStates } from '../../commands/plugins-command';
+import { renderMethods, renderStates } from '../../commands/plugins-command';
 import { Supervisor } from '../supervisor/supervisor';
 import { watchedInstance } from '../watched-instance';
 
@@ -116,4 +116,10 @@ test('a person can read the table', () => {
   expect(table).toMatch(/^PLUGIN +DOOR +STATE +SINCE +CALLS +FAILED +IN FLIGHT +SLOWEST +RESTARTS +PROVIDES\n/);
   expect(table).toMatch(/\nacme +socket +running +0 s +0 +0 +0 +- +0 +volume-driver\/v1 acme\n/);
   expect(table).toContain('\n\nother is skipped: no such device\n');
+  const call = supervisor.watchCall('acme', 'volume-driver.create')!;
+  call.ended();
+  supervisor.watchCall('acme', 'volume-driver.create')!.ended(new Error('no'));
+  expect(renderMethods(supervisor.states())).toMatch(
+    /^PLUGIN +METHOD +CALLS +FAILED +MEAN +SLOWEST\nacme +volume-driver\.create +2 +1 +[\d.]+ ms +\d+ ms\n$/,
+  );
 });

@@ -74,7 +74,7 @@ export async function startPlugin(stateDir: string, storageDriver = 'overlay2'):
           signal,
         } as unknown as ApiRequest;
         const reply = await route.handle(request);
-        if (reply.kind === 'hijack' || reply.kind === 'websocket') throw new Error(`${target} hijacks`);
+        if (!('status' in reply)) throw new Error(`${target} hijacks`);
         if (reply.kind !== 'stream')
           return {
             status: reply.status,
