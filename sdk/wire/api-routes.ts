@@ -25,6 +25,7 @@ export const forwardedHeaders = {
 /** A route as a plugin declares it. */
 export type DeclaredRoute = Pick<ApiRoute, 'method' | 'path' | 'flags' | 'since'>;
 
+/** What a plugin answers to `ApiRoutes.List`; unset flags are absent. */
 export const encodeRoutes = (routes: readonly DeclaredRoute[]): object => ({
   Routes: routes.map(({ method, path, flags, since }) => ({
     Method: method,
@@ -62,4 +63,5 @@ export function decodeRoutes(body: unknown, plugin: string): DeclaredRoute[] {
   });
 }
 
+/** How a route is named in `X-Gantry-Route`: `GET /acme/{id}`. */
 export const routeKey = ({ method, path }: Pick<DeclaredRoute, 'method' | 'path'>): string => `${method} ${path}`;

@@ -193,3 +193,11 @@ describe.each(kinds.map((it) => [it.suite.kind, it] as const))('the suite for %s
     20_000,
   );
 });
+
+test('every seeded fault is caught by the case of its rule, and there are more than forty of them', () => {
+  const faults = kinds.flatMap(({ suite, mutants }) => suite.cases.filter(({ id }) => id in mutants));
+  const rules = new Set(faults.map(({ rule }) => rule));
+  process.stdout.write(`${faults.length} seeded faults, ${rules.size} rules\n`);
+  expect(faults.length).toBeGreaterThanOrEqual(40);
+  expect(rules.size).toBe(Object.keys(protocolRules).length);
+});
