@@ -15,6 +15,7 @@ import { busyboxArchive, dockerArchive } from '../../core/setup/hello/image.mjs'
 import { startPrivateDaemon } from '../../core/setup/hello/private-daemon.mjs';
 import { buildRows } from './build-rows.mjs';
 import { Engine, image } from './engine.mjs';
+import { imageRows } from './image-rows.mjs';
 import { networkRows } from './network-rows.mjs';
 import { crowdRows, execRows, plainRows } from './rows.mjs';
 import { copyRows, volumePluginRows } from './volume-rows.mjs';
@@ -49,6 +50,7 @@ try {
   await measureAround(engines, execRows);
   await measureAround(engines, networkRows);
   await measureAround(engines, volumePluginRows);
+  await measureAround(engines, imageRows);
   const alone = [...plainRows, ...copyRows, ...buildRows].filter(wanted);
   await measure(engines, alone, () => ({ ...archive, scratch }));
   print(engines);
