@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCountingRegistry } from '../support/counting-registry';
 import { daemonForSuite } from '../support/daemon';
@@ -10,29 +11,34 @@ import { busyboxImage, digestOf, dockerArchive } from '../support/images';
 const megabytes = 96;
 jest.setTimeout(120_000);
 
+let folder = '';
 let mountPoint = '';
 const daemon = daemonForSuite({
   busybox: false,
   beforeStart(each) {
-    const disk = join(each.folder, 'disk.img');
+    folder = mkdtempSync(join(tmpdir(), 'gantry-small-disk-'));
+    const disk = join(folder, 'disk.img');
     execFileSync('truncate', ['-s', `${megabytes}M`, disk]);
     execFileSync('mkfs.ext4', ['-q', '-m', '0', disk]);
-    mountPoint = each.dataRoot;
+    mountPoint = join(folder, 'data');
     mkdirSync(mountPoint);
     execFileSync('mount', ['-o', 'loop', disk, mountPoint]);
+    symlinkSync(mountPoint, each.dataRoot);
   },
   tidy: (each) => each.removeEverything(),
 });
 afterAll(() => {
-  // Runs before the daemon is disposed: what it has open keeps the file system until then.
-  if (mountPoint !== '') execFileSync('umount', ['-l', mountPoint]);
+  if (mountPoint !== '') execFileSync('umount', [mountPoint]);
+  if (folder !== '') rmSync(folder, { recursive: true });
 });
 
 const docker = (...args: string[]) => daemon().cli.ok(...args);
 const layer = (name: string, size: number) => [{ name, data: randomBytes(size << 20) }];
 const fill = (size: number) => writeFileSync(join(mountPoint, 'filler'), Buffer.alloc(size << 20, 1));
 const freeMegabytes = () =>
-  Number(execFileSync('df', ['--output=avail', '-BM', mountPoint], { encoding: 'utf8' }).split('\n')[1]!.replace('M', ''));
+  Number(
+    execFileSync('df', ['--output=avail', '-BM', mountPoint], { encoding: 'utf8' }).split('\n')[1]!.replace('M', ''),
+  );
 
 test('a disk that is full in the middle of a layer fails the pull by name, and the next one goes on from there', async () => {
   const registry = await startCountingRegistry(200_000_000);
