@@ -8,7 +8,7 @@ import { eventually, sleep } from '../support/eventually';
 import { attachLoop, loopsOf, makeFileSystem } from '../support/loop-device';
 
 /** How often the daemon is killed. The long drill is GANTRY_VOLUME_KILLS=100. */
-const kills = Number(process.env.GANTRY_VOLUME_KILLS ?? 3);
+const kills = Number(process.env.GANTRY_VOLUME_KILLS ?? 2);
 const seed = Number(process.env.GANTRY_VOLUME_SEED ?? Date.now() % 1_000_000);
 jest.setTimeout(60_000 + kills * 30_000);
 
