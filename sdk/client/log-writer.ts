@@ -73,6 +73,7 @@ export class RemoteLogWriter implements LogWriter {
 
   /** Nobody reads, though the plugin had time to begin. */
   get isAway(): boolean {
+    if (this.held.length > 0 || this.offering !== undefined) return true;
     if (this.fifo.hasReader()) {
       this.startsUntil = 0;
       return false;
@@ -145,6 +146,8 @@ export class RemoteLogWriter implements LogWriter {
     if (this.fifo.hasReader()) {
       this.unseen = 0;
       this.failures = 0;
+      // It began to read, though it did not say so in time.
+      this.sendHeld();
       return;
     }
     // Plugins may answer StartLogging before they open the FIFO.
@@ -167,13 +170,17 @@ export class RemoteLogWriter implements LogWriter {
   /** Brings the FIFO back to the plugin, with what it took and did not store in front. */
   private async offer(): Promise<void> {
     this.held = [...this.held, ...(await this.takeBack())];
-    const missing = await lostMessages(this.sent, this.stored, this.held.flatMap(messagesOf).length);
+    const lost = await lostMessages(this.sent, this.stored, this.held.flatMap(messagesOf).length);
+    this.held = [...lost, ...this.held];
     const { client, info, daemonName, fifo } = this;
     await startLogging(client, info, daemonName, fifo.shownPath, true);
+    this.sendHeld();
+  }
+
+  private sendHeld(): void {
     if (this.closing !== undefined) return;
-    const again = [...missing, ...this.held];
+    for (const batch of this.held) void this.fifo.write(encodeLogBatch(batch));
     this.held = [];
-    for (const batch of again) void this.fifo.write(encodeLogBatch(batch));
   }
 
   private async takeBack(): Promise<LogBatch[]> {

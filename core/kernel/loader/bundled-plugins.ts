@@ -5,6 +5,9 @@
 export const bundledPlugins: readonly string[] = [
   'log-fluentd',
   'log-gelf',
+  'log-splunk',
+  'log-awslogs',
+  'log-gcplogs',
   'log-journald',
   'log-json-file',
   'log-local',
