@@ -16,6 +16,7 @@ export interface HttpCall {
   readonly tls?: Pick<RequestOptions, 'ca' | 'servername' | 'rejectUnauthorized'>;
 }
 
+/** What a log back end answered. */
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
