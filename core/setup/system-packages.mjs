@@ -69,6 +69,7 @@ const programs = [
     why: 'a registry on the loopback address for the tests',
     needed: 'test',
   },
+  { command: 'rsyslogd', packages: ['rsyslog'], why: 'receives what the syslog driver sends', needed: 'test' },
   { command: 'systemd-analyze', packages: ['systemd'], why: 'judges the unit files', needed: 'test' },
   { command: 'script', packages: ['bsdutils'], why: 'gives the tests a terminal', needed: 'test' },
   { command: 'stty', packages: ['coreutils'], why: 'resizes that terminal', needed: 'test' },

@@ -1,4 +1,5 @@
 // What is measured. A row gives one sample for one engine; `better` says which way is good.
+import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { image } from './engine.mjs';
@@ -6,6 +7,7 @@ import { requestRate } from './request-rate.mjs';
 
 const many = 100;
 const logBytes = 50_000_000;
+const attachBytes = 500_000_000;
 
 async function timed(work) {
   const startedAt = performance.now();
@@ -14,6 +16,8 @@ async function timed(work) {
 }
 
 const ms = (name, sample, times = 3) => ({ name, unit: 'ms', better: 'lower', sample, times });
+
+const throughput = (name, sample) => ({ name, unit: 'MB/s', better: 'higher', sample, times: 1 });
 
 /** Rows that need nothing around them. */
 export const plainRows = [
@@ -37,6 +41,9 @@ export const plainRows = [
     sample: logThroughput,
     also: 'logs read back',
   },
+  rate('attach out, default logging', (engine) => attachOut(engine, [])),
+  rate('attach out, no logging', (engine) => attachOut(engine, ['--log-driver', 'none'])),
+  rate('attach in', attachIn),
   { name: 'image load, 60 MB', unit: 'ms', better: 'lower', times: 1, sample: loadImage },
 ];
 
@@ -91,6 +98,23 @@ async function logThroughput(engine) {
   await engine.remove(id);
   if (bytes < logBytes) throw new Error(`${engine.label}: only ${bytes} of ${logBytes} bytes came back from the log`);
   return [logBytes / 1000 / write, logBytes / 1000 / read];
+}
+
+/** Output of a container through the docker client, which throws it away. */
+async function attachOut(engine, options) {
+  const script = `yes ${'x'.repeat(99)} | head -c ${attachBytes}`;
+  const took = await engine.cli(['run', '--rm', '--network', 'none', ...options, image, 'sh', '-c', script]);
+  return attachBytes / 1000 / took;
+}
+
+/** The same bytes from the docker client into a container. */
+async function attachIn(engine) {
+  const source = spawn('sh', ['-c', `yes ${'x'.repeat(99)} | head -c ${attachBytes}`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const args = ['run', '--rm', '-i', '--network', 'none', image, 'sh', '-c', 'cat > /dev/null'];
+  const took = await engine.cli(args, { input: source.stdout });
+  return attachBytes / 1000 / took;
 }
 
 async function loadImage(engine, { archive, archiveImage }) {
