@@ -41,9 +41,9 @@ export const plainRows = [
     sample: logThroughput,
     also: 'logs read back',
   },
-  rate('attach out, default logging', (engine) => attachOut(engine, [])),
-  rate('attach out, no logging', (engine) => attachOut(engine, ['--log-driver', 'none'])),
-  rate('attach in', attachIn),
+  throughput('attach out, default logging', (engine) => attachOut(engine, [])),
+  throughput('attach out, no logging', (engine) => attachOut(engine, ['--log-driver', 'none'])),
+  throughput('attach in', attachIn),
   { name: 'image load, 60 MB', unit: 'ms', better: 'lower', times: 1, sample: loadImage },
 ];
 
