@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
-import { type ApiRequest, errorMessage, type HijackedConnection, invalidParameter, unavailable } from '@gantry/sdk';
+import { type ApiRequest, errorMessage, type HijackedConnection, unavailable } from '@gantry/sdk';
 import { ByteTunnel } from './byte-tunnel';
 import { forwardStreams } from './forward-streams';
 import { receiveImage, sendFilesPath } from './image-receiver';
+import { closed, exposed, sessionIdOf, text } from './session-request';
 import { takeImage } from './solve-request';
 
 const solvePath = '/moby.buildkit.v1.Control/Solve';
 const sessionPath = '/moby.buildkit.v1.Control/Session';
-const exposed = 'x-docker-expose-session-';
 
 /**
  * A BuildKit daemon that clients reach through `/grpc` and `/session`. What they do there is passed on, except for the
@@ -116,26 +116,4 @@ export class BuildKit {
     left.addEventListener('abort', () => session.destroy(), { once: true });
     return session;
   }
-}
-
-/** @throws invalid-parameter  no session is named, or it speaks another protocol */
-export function sessionIdOf(headers: IncomingHttpHeaders): string {
-  const id = text(headers[`${exposed}uuid`]);
-  if (id === '') throw invalidParameter('a session needs the header X-Docker-Expose-Session-Uuid');
-  if (text(headers.upgrade).toLowerCase() !== 'h2c')
-    throw invalidParameter(`protocol ${text(headers.upgrade)} not supported: sessions speak h2c`);
-  return id;
-}
-
-const text = (value: string | string[] | undefined): string =>
-  Array.isArray(value) ? value.join(', ') : (value ?? '');
-
-/** Until the connection ends, or the client is gone. */
-export async function closed(session: http2.Http2Session, signal: AbortSignal): Promise<void> {
-  if (session.destroyed) return;
-  const end = () => session.destroy();
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
-  await new Promise<void>((resolve) => session.once('close', resolve));
-  signal.removeEventListener('abort', end);
 }

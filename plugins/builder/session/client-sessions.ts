@@ -1,7 +1,7 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { type ApiRequest, type HijackedConnection, invalidParameter } from '@gantry/sdk';
-import { closed, sessionIdOf } from '../buildkit/buildkit';
+import { closed, sessionIdOf } from '../buildkit/session-request';
 
 const waitMs = 5_000;
 

@@ -1,0 +1,28 @@
+import type { Http2Session, IncomingHttpHeaders } from 'node:http2';
+import { invalidParameter } from '@gantry/sdk';
+
+/** Headers by which a client describes its session. */
+export const exposed = 'x-docker-expose-session-';
+
+/** @throws invalid-parameter  no session is named, or it speaks another protocol */
+export function sessionIdOf(headers: IncomingHttpHeaders): string {
+  const id = text(headers[`${exposed}uuid`]);
+  if (id === '') throw invalidParameter('a session needs the header X-Docker-Expose-Session-Uuid');
+  if (text(headers.upgrade).toLowerCase() !== 'h2c')
+    throw invalidParameter(`protocol ${text(headers.upgrade)} not supported: sessions speak h2c`);
+  return id;
+}
+
+/** A header that may have come several times. */
+export const text = (value: string | string[] | undefined): string =>
+  Array.isArray(value) ? value.join(', ') : (value ?? '');
+
+/** Until the connection ends, or the client is gone. */
+export async function closed(session: Http2Session, signal: AbortSignal): Promise<void> {
+  if (session.destroyed) return;
+  const end = () => session.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  await new Promise<void>((resolve) => session.once('close', resolve));
+  signal.removeEventListener('abort', end);
+}
