@@ -308,3 +308,56 @@ test('credentials do not follow a redirect to another host', async () => {
   expect(seen).toEqual([undefined]);
   await storage.close();
 });
+
+test.each<[string, (response: ServerResponse) => void, RegExp]>([
+  ['403', (response) => response.writeHead(403).end(), /^pull access denied for HOST\/app, repository does not exist/],
+  ['404', (response) => response.writeHead(404).end(), /^manifest for HOST\/app:v1 not found: manifest unknown/],
+  ['429', (response) => response.writeHead(429).end(), /^toomanyrequests: .*HOST\/app:v1/],
+  ['500', (response) => response.writeHead(500).end('oops'), /^failed to pull HOST\/app:v1: .*HTTP status: 500/],
+  ['a page of another server', (response) => response.end('<html>hello</html>'), /HOST\/app:v1.* is not a JSON object/],
+  [
+    'a manifest of another kind',
+    (response) =>
+      response.setHeader('Content-Type', 'text/plain').end('{"schemaVersion":2,"mediaType":"text/x-other"}'),
+    /unsupported manifest media type text\/x-other of HOST\/app:v1/,
+  ],
+  [
+    'schema 1',
+    (response) => response.end('{"schemaVersion":1,"name":"app","tag":"v1"}'),
+    /HOST\/app:v1 .*schema 1.*not supported/,
+  ],
+  ['a reset', (response) => response.destroy(), /HOST\/app:v1: .*(connection reset by peer|socket hang up)/],
+])('a registry that answers %s is told of by name, and nothing stays', async (_, answer, message) => {
+  registry.put('app', 'v1', config, layers);
+  registry.onRequest = (_request, response) => {
+    answer(response);
+    return true;
+  };
+  const told = await pull('app').then(failure, (error: Error) => error.message);
+  expect(String(told).replaceAll(registry.host, 'HOST')).toMatch(message);
+  expect((await engine.call('GET', '/images/json')).body).toEqual([]);
+  expect(partials()).toEqual([]);
+  registry.onRequest = undefined;
+  expect(failure(await pull('app'))).toBeUndefined();
+});
+
+test('a layer that breaks off at 90 percent each time fails by name; the next pull asks only for the rest', async () => {
+  registry.put('app', 'v1', config, layers);
+  const blob = layers[1]!;
+  const most = Math.floor(blob.length * 0.9);
+  registry.onBlob = (request, response) => {
+    if (!request.url!.endsWith(bigDigest)) return false;
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(start > 0 ? 206 : 200, { 'Content-Length': blob.length - start });
+    response.write(blob.subarray(start, Math.max(start, most)), () => setTimeout(() => response.destroy(), 50));
+    return true;
+  };
+  expect(failure(await pull('app'))).toContain(`failed to pull ${registry.host}/app:v1: cannot download ${bigDigest}`);
+  let asked: string | undefined;
+  registry.onBlob = (request) => {
+    if (request.url!.endsWith(bigDigest)) asked = request.headers.range;
+    return false;
+  };
+  expect(failure(await pull('app'))).toBeUndefined();
+  expect(Number(/^bytes=(\d+)-$/.exec(asked ?? '')?.[1])).toBe(most);
+});
