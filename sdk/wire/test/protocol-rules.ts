@@ -10,6 +10,8 @@ const entries = 'sdk/wire/test/log-entry.test.ts';
 const authz = 'test/api/authorization.test.ts';
 const volumes = 'plugins/volumes/test';
 const ends = 'test/conformance';
+const foreign = 'plugins/networks/test/foreign-drivers.test.ts';
+const suites = 'sdk/conformance/test/suites.test.ts';
 
 /** Every rule of the Docker plugin protocol that the engine keeps, with the tests that show it. */
 export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
@@ -22,6 +24,7 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
   'P-DISC-8': [[remote, 'a failed activation is forgotten']],
   'P-CALL-1': [[client, 'a call is a POST with a JSON body']],
   'P-CALL-2': [[client, 'a call is a POST with a JSON body']],
+  'P-CALL-3': [[suites, 'a plugin that breaks %s turns that case red']],
   'P-CALL-4': [[client, 'the handshake sends an empty body']],
   'P-CALL-5': [
     [client, 'a missing socket is tried again after 1, 2, 4 and 8 seconds'],
@@ -48,9 +51,12 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
   'P-NET-1': [[kinds, 'a network driver with an unknown scope is refused']],
   'P-NET-2': [[kinds, 'the requests of a network driver are on the wire']],
   'P-NET-3': [[kinds, 'the requests of a network driver are on the wire']],
+  'P-NET-4': [[kinds, 'a network driver behind a socket is told and tells']],
   'P-NET-6': [[kinds, 'a network driver that changes an address it was given']],
   'P-NET-7': [[kinds, 'a network driver behind a socket is told and tells']],
   'P-NET-9': [[kinds, 'the requests of a network driver are on the wire']],
+  'P-NET-11': [[kinds, 'a network driver behind a socket is told and tells']],
+  'P-IPAM-3': [[foreign, 'a pool that overlaps a route of the host']],
   'P-IPAM-4': [[kinds, 'an IPAM driver without capabilities has none']],
   'P-IPAM-7': [[kinds, 'an IPAM driver without capabilities has none']],
   'P-AZ-1': [[authz, 'passwords are not shown']],
