@@ -72,7 +72,7 @@ function taggedImages(reference: Reference, stores: Stores): [Reference, StoredI
 }
 
 async function pushOne(tag: Reference, image: StoredImage, context: PushContext): Promise<void> {
-  const { stores, progress, signal } = context;
+  const { stores, progress } = context;
   const top = image.chainIds.at(-1);
   if (top !== undefined) stores.layers.hold(top);
   try {

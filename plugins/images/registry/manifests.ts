@@ -38,7 +38,7 @@ const imageConfigs: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
 ]);
 
-/** @throws invalid-parameter malformed; not-implemented  schema 1, or not a container image */
+/** @throws invalid-parameter malformed, or schema 1; not-implemented  not a container image */
 export function parseManifest(body: Buffer, contentType: string, shown: string): Manifest {
   const manifest = parseAnyManifest(body, contentType, shown);
   if (manifest.kind === 'image' && !imageConfigs.has(manifest.config.mediaType))
@@ -46,7 +46,7 @@ export function parseManifest(body: Buffer, contentType: string, shown: string):
   return manifest;
 }
 
-/** Whatever the config is. @throws invalid-parameter malformed; not-implemented  schema 1 */
+/** Whatever the config is. @throws invalid-parameter malformed, or schema 1 */
 export function parseAnyManifest(body: Buffer, contentType: string, shown: string): Manifest {
   let value: unknown;
   try {
@@ -57,8 +57,10 @@ export function parseAnyManifest(body: Buffer, contentType: string, shown: strin
   if (!isObject(value)) throw invalidParameter(`the manifest of ${shown} is not a JSON object`);
   const mediaType = typeof value.mediaType === 'string' ? value.mediaType : contentType.split(';')[0]!.trim();
   if (value.schemaVersion === 1)
-    throw notImplemented(
-      `${shown} has a manifest of version 2, schema 1, which is not supported: ask its author to rebuild the image in the OCI format`,
+    throw invalidParameter(
+      'Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. ' +
+        `Suggest the author of ${shown} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. ` +
+        'More information at https://docs.docker.com/go/deprecated-image-specs/',
     );
   if (Array.isArray(value.manifests)) {
     if (Array.isArray(value.layers) || isObject(value.config))

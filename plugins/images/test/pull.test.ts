@@ -324,7 +324,7 @@ test.each<[string, (response: ServerResponse) => void, RegExp]>([
   [
     'schema 1',
     (response) => response.end('{"schemaVersion":1,"name":"app","tag":"v1"}'),
-    /HOST\/app:v1 .*schema 1.*not supported/,
+    /schema 1 support has been removed\. Suggest the author of HOST\/app:v1 to upgrade/,
   ],
   ['a reset', (response) => response.destroy(), /HOST\/app:v1: .*(connection reset by peer|socket hang up)/],
 ])('a registry that answers %s is told of by name, and nothing stays', async (_, answer, message) => {
