@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { daemonForSuite } from '../support/daemon';
 import { eventually, sleep } from '../support/eventually';
@@ -39,6 +40,16 @@ test('no line of the log is lost or doubled while the daemon is dead', async () 
   expect(lines).toEqual(Array.from({ length: 400 }, (_, i) => `line ${i + 1}`));
   expect(await docker('wait', 'teller')).toBe('0');
   await docker('rm', 'teller');
+});
+
+test('a container with --rm that ended meanwhile is removed, and the daemon comes up', async () => {
+  await docker('run', '-d', '--rm', '--name', 'fleeting', 'busybox', 'sleep', '1000');
+  const pid = Number(await docker('inspect', '-f', '{{.State.Pid}}', 'fleeting'));
+  await daemon().kill();
+  process.kill(pid, 'SIGKILL');
+  await eventually('its end', () => !existsSync(`/proc/${pid}`));
+  await daemon().start();
+  await eventually('its removal', async () => (await daemon().api.get('/containers/fleeting/json')).status === 404);
 });
 
 test('the exit code of a container that ended meanwhile is not lost', async () => {

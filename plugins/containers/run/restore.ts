@@ -67,7 +67,8 @@ export async function restoreContainers(engine: Engine): Promise<void> {
     applyRestartPolicy(container, engine);
   });
   await waitAtMost(PATIENCE_MS, Promise.all([...work, ...survivors.map((survivor) => adopt(survivor, engine))]));
-  await Promise.all([...held].map((id) => removeUnfinishedCheckpoints(engine.index.get(id))));
+  // Some may be gone by now: they had ended, and were to be removed then.
+  await Promise.all(survivors.map(({ container }) => removeUnfinishedCheckpoints(container)));
   // Not awaited: a volume driver may take its time.
   void removeUnfinished(engine);
 }
