@@ -8,7 +8,7 @@ const WINDOW_BYTES = 256 * 1024;
 export class SentWindow {
   private readonly batches: LogBatch[] = [];
   private bytes = 0;
-  /** The latest time of what is not here any more. */
+  /** The time of the last that is not here any more; others of that time cannot be counted. */
   private droppedNs = -1n;
 
   add(batch: LogBatch): void {
@@ -17,7 +17,7 @@ export class SentWindow {
     while (this.bytes > WINDOW_BYTES && this.batches.length > 1) {
       const { data, timeNs } = this.batches.shift()!;
       this.bytes -= data.length;
-      if (timeNs > this.droppedNs) this.droppedNs = timeNs;
+      this.droppedNs = timeNs;
     }
   }
 
@@ -36,14 +36,14 @@ export class SentWindow {
    */
   missing(found: readonly LogEntry[], unread: number): LogBatch[] {
     const sent = this.comparable().flatMap(messagesOf);
-    const since = found.filter(({ timeNs }) => timeNs > this.droppedNs);
-    const stored = since.reduce((sum, { line }) => sum + linesOf(line), 0);
     const end = Math.max(0, sent.length - unread);
-    if (stored >= end) return [];
+    const last = found.at(-1);
+    if (last === undefined) return sent.slice(0, end);
+    // Told by the time of the last one alone, and how many have it: the clock may have been set back meanwhile.
+    let same = found.reduce((sum, { timeNs, line }) => sum + (timeNs === last.timeNs ? linesOf(line) : 0), 0);
+    const index = sent.findIndex(({ timeNs }) => timeNs === last.timeNs && --same === 0);
     // A plugin with times or lines of its own cannot be understood by counting.
-    const isUnderstood =
-      stored === 0 || (since[0]!.timeNs === sent[0]!.timeNs && since.at(-1)!.timeNs === sent[stored - 1]!.timeNs);
-    return isUnderstood ? sent.slice(stored, end) : [];
+    return index < 0 ? [] : sent.slice(index + 1, end);
   }
 
   /** These last messages were given back: somebody else sends them. */
@@ -59,7 +59,7 @@ export class SentWindow {
   }
 
   private comparable(): LogBatch[] {
-    return this.batches.filter(({ timeNs }) => timeNs > this.droppedNs);
+    return this.batches.filter(({ timeNs }) => timeNs !== this.droppedNs);
   }
 }
 

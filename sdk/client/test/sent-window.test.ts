@@ -47,3 +47,9 @@ test('the window is bounded, and asks for whole times only', () => {
   sent.add(batch(`${big}\n`, 4));
   expect(sent.sinceNs).toBe(3n);
 });
+
+test('a clock that was set back changes nothing', () => {
+  const sent = windowWith(batch('1\n', 100), batch('2\n3\n', 50));
+  expect(sent.sinceNs).toBe(50n);
+  expect(texts(sent.missing([entry('1\n', 100), entry('2\n', 50)], 0))).toEqual(['3\n']);
+});
