@@ -62,7 +62,7 @@ test('an image made of a running container has its files, deletions, links and n
   expect(image.Config).toMatchObject({ Labels: { own: 'yes' }, ExposedPorts: { '80/tcp': {} } });
   expect(image.RootFS.Layers.slice(0, -1)).toEqual(base.RootFS.Layers);
   const [top, below] = (await daemon().api.get('/images/made:1/history')).json<HistoryRow[]>();
-  expect(top).toMatchObject({ Id: imageId, Comment: 'what changed', Size: 4 });
+  expect(top).toMatchObject({ Id: imageId, Comment: 'what changed', Size: 13 });
   expect(top!.CreatedBy).toContain('sh -c mkdir /kept');
   expect(below!.Id).toBe(base.Id);
 
