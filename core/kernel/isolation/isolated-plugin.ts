@@ -15,7 +15,7 @@ export interface IsolatedDefinition extends PluginDefinition {
 export const isIsolated = (definition: PluginDefinition): definition is IsolatedDefinition => 'restarts' in definition;
 
 /** While a process starts again its callers wait. */
-const retry: RetrySchedule = { waitsMs: [50, 100, 200, 400, 800, 1600, 3200], giveUpAfterMs: 10_000 };
+const retry: RetrySchedule = { waitsMs: [50, 100, 200, 400, 800, 1600, 3200, 3200, 3200], giveUpAfterMs: 20_000 };
 const describeTimeoutMs = 20_000;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
