@@ -1,12 +1,14 @@
+import { PassThrough } from 'node:stream';
 import { unavailable } from '@gantry/sdk';
 import { StreamSink } from '@gantry/sdk/log-sinks';
-import { decodeMulti } from '@msgpack/msgpack';
+import { decodeMultiStream } from '@msgpack/msgpack';
 import type { ForwardEvent } from './event-encoder';
 import type { FluentdOptions } from './options';
 
 /** A receiver that does not acknowledge within this time gets everything again over a new connection. */
 const ACK_MS = 10_000;
-const LARGEST_ANSWER_BYTES = 64 * 1024;
+/** Many answers may arrive at once; a single one is some forty bytes. */
+const LARGEST_ANSWER_BYTES = 1024 * 1024;
 
 interface Unacknowledged {
   readonly event: ForwardEvent;
@@ -17,7 +19,9 @@ interface Unacknowledged {
 /** Sends events over one connection, again when it broke before they were acknowledged. */
 export class ForwardClient {
   private readonly unacknowledged = new Map<string, Unacknowledged>();
-  private answer: Buffer = Buffer.alloc(0);
+  private answers = this.listen();
+  /** Since the last whole answer. */
+  private answerBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private isClosing = false;
 
@@ -31,7 +35,7 @@ export class ForwardClient {
       attempts: maxRetries + 1,
       retryDelayMs: retryWaitMs,
       connectNow: !isAsync,
-      onData: (chunk) => client.acknowledge(chunk),
+      onData: (chunk) => client.hear(chunk),
       onLost: () => client.lost(),
     });
     return client;
@@ -67,7 +71,9 @@ export class ForwardClient {
   }
 
   private lost(): void {
-    this.answer = Buffer.alloc(0);
+    this.answers.destroy();
+    this.answers = this.listen();
+    this.answerBytes = 0;
     if (this.isClosing) return;
     for (const { event } of this.unacknowledged.values()) this.transmit(event);
   }
@@ -81,30 +87,36 @@ export class ForwardClient {
     }, ACK_MS).unref();
   }
 
-  private acknowledge(chunk: Buffer): void {
-    this.answer = Buffer.concat([this.answer, chunk]);
-    for (const value of this.wholeAnswers()) {
-      const id = (value as { ack?: unknown } | null)?.ack;
-      const waiting = typeof id === 'string' ? this.unacknowledged.get(id) : undefined;
-      if (waiting === undefined) continue;
-      this.unacknowledged.delete(id as string);
-      waiting.done();
-    }
+  private hear(chunk: Buffer): void {
+    this.answerBytes += chunk.length;
+    if (this.answerBytes > LARGEST_ANSWER_BYTES) this.sink().reset();
+    else this.answers.write(chunk);
+  }
+
+  /** Reads the answers of one connection, wherever they are cut into pieces. */
+  private listen(): PassThrough {
+    const answers = new PassThrough();
+    const read = async () => {
+      for await (const value of decodeMultiStream(answers)) {
+        this.answerBytes = 0;
+        this.acknowledge((value as { ack?: unknown } | null)?.ack);
+      }
+    };
+    read().catch(() => {
+      // Not the protocol; or the end of this connection, which has another one in its place by then.
+      if (this.answers === answers) this.sink().reset();
+    });
+    return answers;
+  }
+
+  private acknowledge(id: unknown): void {
+    const waiting = typeof id === 'string' ? this.unacknowledged.get(id) : undefined;
+    if (waiting === undefined) return;
+    this.unacknowledged.delete(id as string);
+    waiting.done();
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.unacknowledged.size > 0) this.watch();
-  }
-
-  private wholeAnswers(): unknown[] {
-    const values: unknown[] = [];
-    try {
-      for (const value of decodeMulti(this.answer)) values.push(value);
-      this.answer = Buffer.alloc(0);
-    } catch {
-      // The last one is cut off: decode it with what follows. The ones before are known by then.
-      if (this.answer.length > LARGEST_ANSWER_BYTES) this.sink().reset();
-    }
-    return values;
   }
 
   private giveUp(error: unknown): void {

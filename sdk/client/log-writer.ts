@@ -64,7 +64,9 @@ export class RemoteLogWriter implements LogWriter {
 
   private send(batch: LogBatch): void | Promise<void> {
     if (this.stored !== undefined) this.sent.add(batch);
-    return this.fifo.write(encodeLogBatch(batch));
+    if (this.held.length === 0) return this.fifo.write(encodeLogBatch(batch));
+    // It waited for a return that failed: what was held then still goes first. Who looks at `isAway` writes no more.
+    this.held = [...this.held, batch];
   }
 
   async flush(): Promise<void> {

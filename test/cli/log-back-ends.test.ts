@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeMulti, encode } from '@msgpack/msgpack';
+import { decodeMultiStream, encode } from '@msgpack/msgpack';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { firstMiscount } from '../support/numbered-output';
@@ -97,22 +97,14 @@ test('a gelf receiver gets every line, in order', async () => {
 test('a receiver of fluentd’s protocol that acknowledges gets every line, in order', async () => {
   const received: string[] = [];
   const port = await receive((socket) => {
-    let rest = Buffer.alloc(0);
-    socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      const values: unknown[] = [];
-      try {
-        for (const value of decodeMulti(rest)) values.push(value);
-        rest = Buffer.alloc(0);
-      } catch {
-        // The last one is cut off: all are decoded again with what follows.
-        return;
-      }
-      for (const [, , { log }, { chunk: ack }] of values as [string, number, { log: string }, { chunk: string }][]) {
+    // Acknowledged as they come: a client that hears nothing for long sends again.
+    void (async () => {
+      for await (const value of decodeMultiStream(socket)) {
+        const [, , { log }, { chunk }] = value as [string, number, { log: string }, { chunk: string }];
         received.push(log);
-        socket.write(encode({ ack }));
+        socket.write(encode({ ack: chunk }));
       }
-    });
+    })().catch(() => undefined);
   });
   await count('fluentd', { 'fluentd-address': `127.0.0.1:${port}`, 'fluentd-request-ack': 'true' });
   await eventually('the last line', () => received.length >= lines, 20_000);
