@@ -1,8 +1,11 @@
 import type { LogBatch, LogEntry } from '../contracts/log-driver';
 
 const NEWLINE = 10;
-/** A plugin that has more than this in its hands when it dies loses what is beyond. */
-const WINDOW_BYTES = 256 * 1024;
+/**
+ * A plugin that has more than this in its hands when it dies loses what is beyond. What nobody has read yet counts too:
+ * a full FIFO, and the batches that wait for room in it.
+ */
+const WINDOW_BYTES = 1024 * 1024;
 
 /** The last that was sent to a log plugin: what it took and had not stored when it died can be sent again from here. */
 export class SentWindow {
