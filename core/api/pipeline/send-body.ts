@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { AnswerHeaders } from './server-headers';
+import { type AnswerHeaders, type HeaderList, headerList } from './server-headers';
 
 /** Sends a complete answer. Does nothing when the client has gone. */
 export function sendBody(
@@ -8,6 +8,11 @@ export function sendBody(
   headers: AnswerHeaders,
   body: string | Buffer,
 ): void {
+  sendListed(response, status, headerList(headers), body);
+}
+
+/** The same, with headers that are a list already; it is added to. */
+export function sendListed(response: ServerResponse, status: number, headers: HeaderList, body: string | Buffer): void {
   if (response.destroyed || response.headersSent) return;
   dropConnectionHeader(response);
   if (status === 204 || status === 304) {
@@ -16,17 +21,10 @@ export function sendBody(
     return;
   }
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  response.writeHead(status, withLength(headers, length));
+  headers.push('Content-Length', String(length));
+  response.writeHead(status, headers);
   if (response.req.method === 'HEAD') response.end();
   else response.end(body);
-}
-
-/** Every answer passes here: a list of names and values is what Node writes with the least work. */
-function withLength(headers: AnswerHeaders, length: number): string[] {
-  const list: string[] = [];
-  for (const name in headers) list.push(name, headers[name]!);
-  list.push('Content-Length', String(length));
-  return list;
 }
 
 /** HTTP/1.1 connections persist without saying so; dockerd does not say it either. */

@@ -3,8 +3,8 @@ import type { Exchange } from '../request/exchange';
 import { serveHijacked } from '../streams/hijacked-connection';
 import { serveWebSocket } from '../streams/websocket-connection';
 import type { Admission } from './authorizer';
-import { sendBody } from './send-body';
-import type { AnswerHeaders } from './server-headers';
+import { sendBody, sendListed } from './send-body';
+import { type AnswerHeaders, headerList } from './server-headers';
 import type { Shutdown } from './shutdown';
 import { applyResponseShims } from './version-shims';
 
@@ -28,17 +28,12 @@ export function sendReply(
   switch (reply.kind) {
     case 'json': {
       const body = `${stringifyJson(applyResponseShims(exchange, reply.body) ?? null)}\n`;
-      const headers = { ...deps.common, 'Content-Type': 'application/json', ...reply.headers };
-      return sendWhole(exchange, { status: reply.status, headers, body }, admission);
+      return sendWhole(exchange, { ...reply, contentType: 'application/json', body }, deps, admission);
     }
-    case 'raw': {
-      const headers = { ...deps.common, 'Content-Type': reply.contentType, ...reply.headers };
-      return sendWhole(exchange, { status: reply.status, headers, body: reply.body }, admission);
-    }
-    case 'empty': {
-      const headers = { ...deps.common, ...reply.headers };
-      return sendWhole(exchange, { status: reply.status, headers, body: '' }, admission);
-    }
+    case 'raw':
+      return sendWhole(exchange, reply, deps, admission);
+    case 'empty':
+      return sendWhole(exchange, { ...reply, body: '' }, deps, admission);
     case 'stream':
       return sendStream(exchange, reply, deps, admission);
     case 'forward': {
@@ -55,14 +50,26 @@ export function sendReply(
   }
 }
 
+interface WholeAnswer {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly headers?: AnswerHeaders;
+  readonly body: string | Buffer;
+}
+
 function sendWhole(
   exchange: Exchange,
-  answer: { readonly status: number; readonly headers: AnswerHeaders; readonly body: string | Buffer },
+  { status, contentType, headers, body }: WholeAnswer,
+  { common }: ReplyDeps,
   admission: Admission | undefined,
 ): Promise<void> | undefined {
-  const send = () => sendBody(exchange.response, answer.status, answer.headers, answer.body);
-  if (admission !== undefined) return admission.answer(answer).then(send);
-  send();
+  const { response } = exchange;
+  if (admission === undefined) {
+    sendListed(response, status, headerList(common, contentType, headers), body);
+    return undefined;
+  }
+  const shown = { ...common, ...(contentType === undefined ? {} : { 'Content-Type': contentType }), ...headers };
+  return admission.answer({ status, headers: shown, body }).then(() => sendBody(response, status, shown, body));
 }
 
 async function sendStream(
