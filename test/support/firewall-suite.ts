@@ -51,7 +51,8 @@ export function firewallSuite(backend: keyof typeof packetFilters) {
     await docker('run', '-d', '--name', 'seer', '-p', '80', 'busybox', 'sh', '-c', script);
     const port = await hostPort('seer');
     await eventually('the server', async () => (await peer.fetch(`http://${peer.hostAddress}:${port}/`)) === 'ok');
-    expect(await peer.fetch(`http://[${peer.hostAddressV6}]:${port}/`)).toBe('ok');
+    const overIPv6 = () => peer.fetch(`http://[${peer.hostAddressV6}]:${port}/`);
+    await eventually('the server over IPv6', async () => (await overIPv6()) === 'ok');
     await eventually('the addresses in the log', async () => {
       const { stderr } = await daemon().cli.run(['logs', 'seer']);
       return stderr.includes(peer.address) && stderr.includes(peer.addressV6);
