@@ -7,15 +7,13 @@ import { describeTree } from '../support/file-tree';
 import { digestOf, dockerArchive } from '../support/images';
 import { intricateImage } from '../support/intricate-image';
 import { startRegistry } from '../support/registry';
+import { testUnless } from '../support/test-unless';
 
 /** Socket of the daemon that `node test/bench/peer.mjs start` runs in a network namespace named like its folder. */
 const peerSocket = process.env.GANTRY_PEER_SOCKET;
-const drill = peerSocket === undefined ? test.skip : test;
-if (peerSocket === undefined)
-  process.stderr.write(
-    "skipped: the exchange with Debian's dockerd needs one; " +
-      '"node test/bench/peer.mjs start", then GANTRY_PEER_SOCKET=/tmp/gantry-peer/docker.sock\n',
-  );
+const drill = testUnless(
+  peerSocket === undefined && '"node test/bench/peer.mjs start", then GANTRY_PEER_SOCKET=/tmp/gantry-peer/docker.sock',
+);
 jest.setTimeout(300_000);
 
 const daemon = daemonForSuite({ busybox: false, tidy: (each) => each.removeEverything() });
