@@ -1,4 +1,5 @@
 import http2 from 'node:http2';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
@@ -66,6 +67,36 @@ test('clients of BuildKit are told of it, reach it, and let it call them; the im
   caller.close();
   client.close();
   await eventually('the session to end', () => buildkit.sessions.get(sessionId)!.client.destroyed);
+});
+
+test.each([
+  ['is killed', (socket: Socket) => void socket.destroy()],
+  [
+    'says goodbye',
+    (socket: Socket, session: http2.ServerHttp2Session) => {
+      session.goaway();
+      setImmediate(() => socket.end());
+    },
+  ],
+] as const)('a client that %s in the middle of a call takes its session along', async (how, leave) => {
+  const sessionId = `session-of-a-client-that-${how.replace(' ', '-')}`;
+  const socket = await upgradeToHttp2(daemon().socketPath, '/session', [`X-Docker-Expose-Session-Uuid: ${sessionId}`]);
+  const client = http2.performServerHandshake(socket);
+  client.on('error', () => {});
+  const asked = new Promise<void>((resolve) =>
+    client.on('stream', (stream) => {
+      stream.on('error', () => {});
+      resolve();
+    }),
+  );
+  await eventually('the session to be there', () => buildkit.sessions.has(sessionId));
+  // More than a client takes that does not read.
+  const body = grpcFrame(field(1, 'x'.repeat(200_000)));
+  const answered = call(buildkit.sessions.get(sessionId)!.client, '/moby.filesync.v1.FileSync/DiffCopy', body);
+  await asked;
+  leave(socket, client);
+  await eventually('the session to end', () => buildkit.sessions.get(sessionId)!.client.destroyed);
+  await answered.catch(() => {});
 });
 
 test('what cannot be a session is refused, and a BuildKit that is not there is named', async () => {

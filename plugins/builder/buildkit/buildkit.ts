@@ -34,7 +34,8 @@ export class BuildKit {
   /** Passes the client's calls on to BuildKit. @throws unavailable  it cannot be reached: before the switch */
   async openGrpc({ signal: left }: ApiRequest): Promise<(connection: HijackedConnection) => Promise<void>> {
     const buildkit = await this.dial(left);
-    return async ({ stream, signal }) => {
+    return async (connection) => {
+      const { stream } = connection;
       const client = http2.performServerHandshake(stream);
       const sessions = new Set<string>();
       forwardStreams(client, buildkit, (headers) =>
@@ -53,7 +54,7 @@ export class BuildKit {
           : { kind: 'forward' },
       );
       try {
-        await closed(client, signal);
+        await closed(client, connection);
       } finally {
         for (const session of sessions) this.loading.delete(session);
         buildkit.destroy();
@@ -70,7 +71,8 @@ export class BuildKit {
   async openSession({ headers, signal: left }: ApiRequest): Promise<(connection: HijackedConnection) => Promise<void>> {
     const id = sessionIdOf(headers);
     const buildkit = await this.dial(left);
-    return async ({ stream, signal }) => {
+    return async (connection) => {
+      const { stream } = connection;
       const client = http2.connect('http://client', { createConnection: () => stream as Duplex });
       const tunnel = new ByteTunnel(buildkit, sessionPath, this.offer(headers));
       tunnel.on('error', () => {});
@@ -83,7 +85,7 @@ export class BuildKit {
           : { kind: 'forward' },
       );
       try {
-        await closed(caller, signal);
+        await closed(caller, connection);
       } finally {
         buildkit.destroy();
       }

@@ -79,6 +79,10 @@ function request(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, to: Cl
     if (trailers !== undefined || call.destroyed) sendTrailers();
   });
   call.on('error', () => {});
+  // An answered call is over. What is left of its request would keep it, and with it the connection, from closing.
+  call.on('end', () => {
+    if (!call.writableFinished) setImmediate(() => call.destroy());
+  });
   call.on('close', () => {
     if (call.rstCode !== constants.NGHTTP2_NO_ERROR) return stream.close(call.rstCode);
     sendTrailers();

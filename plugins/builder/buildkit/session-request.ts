@@ -1,5 +1,5 @@
 import type { Http2Session, IncomingHttpHeaders } from 'node:http2';
-import { invalidParameter } from '@gantry/sdk';
+import { type HijackedConnection, invalidParameter } from '@gantry/sdk';
 
 /** Headers by which a client describes its session. */
 export const exposed = 'x-docker-expose-session-';
@@ -17,10 +17,12 @@ export function sessionIdOf(headers: IncomingHttpHeaders): string {
 export const text = (value: string | string[] | undefined): string =>
   Array.isArray(value) ? value.join(', ') : (value ?? '');
 
-/** Until the connection ends, or the client is gone. */
-export async function closed(session: Http2Session, signal: AbortSignal): Promise<void> {
+/** Until the session ends, or the client is gone: without it no call of the session comes to an end. */
+export async function closed(session: Http2Session, { stream, signal }: HijackedConnection): Promise<void> {
   if (session.destroyed) return;
   const end = () => session.destroy();
+  // A session that still has something to write overlooks that nobody is there.
+  stream.once('end', end);
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   await new Promise<void>((resolve) => session.once('close', resolve));

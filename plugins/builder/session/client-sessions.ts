@@ -13,13 +13,13 @@ export class ClientSessions {
   /** @throws invalid-parameter  no session is named, or it speaks another protocol */
   open({ headers }: ApiRequest): (connection: HijackedConnection) => Promise<void> {
     const id = sessionIdOf(headers);
-    return async ({ stream, signal }) => {
-      const session = http2.connect('http://client', { createConnection: () => stream as Duplex });
+    return async (connection) => {
+      const session = http2.connect('http://client', { createConnection: () => connection.stream as Duplex });
       session.on('error', () => {});
       this.sessions.set(id, session);
       for (const wake of this.waiting.get(id) ?? []) wake();
       try {
-        await closed(session, signal);
+        await closed(session, connection);
       } finally {
         if (this.sessions.get(id) === session) this.sessions.delete(id);
       }
