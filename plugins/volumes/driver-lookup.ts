@@ -5,11 +5,9 @@ import {
   errorKind,
   errorMessage,
   type VolumeDriver,
-  withDeadline,
+  type VolumeQuestion,
 } from '@gantry/sdk';
-
-/** How long one driver may hold up a question that is put to all of them. */
-const probeTimeoutMs = 2000;
+import type { SharedPatience } from './shared-patience';
 
 /**
  * The driver of that name.
@@ -36,9 +34,10 @@ export async function askForVolume(
   driver: VolumeDriver,
   name: string,
   signal?: AbortSignal,
+  asking?: VolumeQuestion,
 ): Promise<DriverVolume | undefined> {
   try {
-    return await driver.get(name, signal);
+    return await driver.get(name, signal, asking);
   } catch (error) {
     if (errorKind(error) === 'not-found') return undefined;
     throw error;
@@ -52,16 +51,17 @@ export async function askForVolume(
 export async function probeDrivers(
   drivers: DriverSet<VolumeDriver>,
   name: string,
+  patience: SharedPatience,
   signal?: AbortSignal,
 ): Promise<{ driver: string; volume: DriverVolume } | undefined> {
   await drivers.discover(signal);
   const answers = await Promise.all(
     drivers.entries().map(async ([driver, instance]) => {
       try {
-        const volume = await withDeadline(
+        const volume = await patience.ask(
+          driver,
           `asking volume driver ${driver} for ${name}`,
-          probeTimeoutMs,
-          (until) => askForVolume(instance, name, until),
+          (until) => askForVolume(instance, name, until, { ofAll: true }),
           signal,
         );
         return volume === undefined ? undefined : { driver, volume };
@@ -83,6 +83,7 @@ export interface DriverListing {
 export async function listDrivers(
   drivers: DriverSet<VolumeDriver>,
   names: readonly string[],
+  patience: SharedPatience,
   signal?: AbortSignal,
 ): Promise<{ listings: DriverListing[]; failures: { driver: string; message: string }[] }> {
   const listings: DriverListing[] = [];
@@ -90,9 +91,9 @@ export async function listDrivers(
   await Promise.all(
     names.map(async (driver) => {
       try {
-        const listing = await withDeadline(
+        const listing = await patience.ask(
+          driver,
           `listing volumes of driver ${driver}`,
-          probeTimeoutMs,
           async (until) => {
             const instance = await lookUpDriver(drivers, driver, until);
             const [volumes, scope] = await Promise.all([instance.list(until), scopeOf(instance)]);

@@ -19,6 +19,7 @@ import {
 import { askForVolume, type DriverListing, listDrivers, lookUpDriver, probeDrivers, scopeOf } from './driver-lookup';
 import type { MountLedger } from './mount-ledger';
 import { fillVolume } from './populate';
+import { SharedPatience } from './shared-patience';
 import { VolumeMounts } from './volume-mounts';
 import type { VolumeRecord, VolumeRecords } from './volume-records';
 
@@ -39,6 +40,7 @@ export interface VolumeStoreDeps {
 export class VolumeStore implements VolumeManager {
   private readonly locks = new KeyedLock();
   private readonly mounts: VolumeMounts;
+  private readonly patience = new SharedPatience();
   private readonly references = new Map<string, Set<string>>();
 
   constructor(private readonly deps: VolumeStoreDeps) {
@@ -82,7 +84,7 @@ export class VolumeStore implements VolumeManager {
     const { records, drivers } = this.deps;
     await drivers.discover(signal);
     const names = new Set([...drivers.names(), ...records.all().map((record) => record.driver)]);
-    const { listings, failures } = await listDrivers(drivers, [...names], signal);
+    const { listings, failures } = await listDrivers(drivers, [...names], this.patience, signal);
     const volumes = new Map<string, VolumeSummary>();
     for (const { driver, scope, volumes: found } of listings.sort((a, b) => (a.driver < b.driver ? -1 : 1)))
       for (const volume of found) {
@@ -103,7 +105,7 @@ export class VolumeStore implements VolumeManager {
 
   /** At a start: records of volumes whose removal was cut short after the driver's part of it. */
   async forgetCutShort(): Promise<void> {
-    const { listings } = await listDrivers(this.deps.drivers, [defaultDriver]);
+    const { listings } = await listDrivers(this.deps.drivers, [defaultDriver], this.patience);
     await this.forgetGone(listings);
   }
 
@@ -274,7 +276,7 @@ export class VolumeStore implements VolumeManager {
 
   /** Takes in a volume that a driver has and we have no record of. */
   private async adoptFromDrivers(name: string, signal?: AbortSignal): Promise<VolumeSummary | undefined> {
-    const found = await probeDrivers(this.deps.drivers, name, signal);
+    const found = await probeDrivers(this.deps.drivers, name, this.patience, signal);
     if (found === undefined) return undefined;
     const record: VolumeRecord = { name, driver: found.driver };
     await this.deps.records.put(record);

@@ -3,6 +3,7 @@ import { notFound, systemError } from '../errors';
 import { arrayField, decodeScope, decodeVolume, field, stringField, volumeDriverMethods } from '../wire';
 import type { PluginClient } from './plugin-client';
 import { PluginRefusal } from './read-answer';
+import { noRetry, type RetrySchedule } from './retry';
 
 /** What is special about a remote volume driver. */
 export interface RemoteVolumeDriverOptions {
@@ -13,8 +14,8 @@ export interface RemoteVolumeDriverOptions {
 /** A volume driver behind a socket; callers cannot tell it from one in process. */
 export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeDriverOptions = {}): VolumeDriver {
   const hostPath = (path: string) => (path === '' || options.hostPath === undefined ? path : options.hostPath(path));
-  const call = (method: keyof typeof volumeDriverMethods, body: unknown, signal?: AbortSignal) =>
-    client.call({ ...volumeDriverMethods[method], body, signal });
+  const call = (method: keyof typeof volumeDriverMethods, body: unknown, signal?: AbortSignal, retry?: RetrySchedule) =>
+    client.call({ ...volumeDriverMethods[method], body, signal, ...(retry && { retry }) });
   let scope: 'local' | 'global' | undefined;
 
   return {
@@ -48,10 +49,12 @@ export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeD
     async path(name, signal) {
       return hostPath(stringField(await call('path', { Name: name }, signal), 'Mountpoint'));
     },
-    async get(name, signal) {
+    async get(name, signal, asking) {
       let volume: ReturnType<typeof decodeVolume>;
       try {
-        volume = decodeVolume(field(await call('get', { Name: name }, signal), 'Volume'));
+        volume = decodeVolume(
+          field(await call('get', { Name: name }, signal, asking?.ofAll ? noRetry : undefined), 'Volume'),
+        );
       } catch (error) {
         // Whatever a plugin says to Get means "no such volume": the protocol has no other word for it (P-VOL-1).
         throw error instanceof PluginRefusal && error.kind === 'system' ? notFound(error.message, error) : error;
@@ -60,7 +63,7 @@ export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeD
       return { ...volume, mountpoint: hostPath(volume.mountpoint) };
     },
     async list(signal) {
-      return arrayField(await call('list', {}, signal), 'Volumes').flatMap((entry) => {
+      return arrayField(await call('list', {}, signal, noRetry), 'Volumes').flatMap((entry) => {
         const volume = decodeVolume(entry);
         return volume === undefined ? [] : [{ ...volume, mountpoint: hostPath(volume.mountpoint) }];
       });

@@ -10,6 +10,12 @@ export interface DriverVolume {
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
+/** How a driver is asked. */
+export interface VolumeQuestion {
+  /** Every driver is asked: one that is not there is not waited for. */
+  readonly ofAll?: boolean;
+}
+
 /** Makes and mounts volumes. @see Docker volume plugin protocol, section 4 */
 export interface VolumeDriver {
   capabilities(): Promise<{ readonly scope: 'local' | 'global' }>;
@@ -27,7 +33,8 @@ export interface VolumeDriver {
   /** Mount point, or empty when it is not known. @throws not-found */
   path(name: string, signal?: AbortSignal): Promise<string>;
   /** @throws not-found */
-  get(name: string, signal?: AbortSignal): Promise<DriverVolume>;
+  get(name: string, signal?: AbortSignal, asking?: VolumeQuestion): Promise<DriverVolume>;
+  /** Asked of every driver side by side: one that is not there is not waited for. */
   list(signal?: AbortSignal): Promise<readonly DriverVolume[]>;
 }
 

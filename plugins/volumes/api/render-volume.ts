@@ -6,10 +6,13 @@ export interface VolumeUsage {
   readonly references: number;
 }
 
+/** As clients know it of volumes whose driver does not tell. */
+const unknownTime = '0001-01-01T00:00:00Z';
+
 /** A volume as the Engine API shows it. */
 export function renderVolume(volume: VolumeSummary, usage?: VolumeUsage): Record<string, unknown> {
   return {
-    ...(volume.createdAt === undefined ? {} : { CreatedAt: rfc3339(volume.createdAt) }),
+    CreatedAt: volume.createdAt === undefined ? unknownTime : rfc3339(volume.createdAt),
     Driver: volume.driver,
     Labels: volume.labels ?? null,
     Mountpoint: volume.mountpoint,

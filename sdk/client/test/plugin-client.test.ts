@@ -175,7 +175,7 @@ test.each(['plugin.sock', 'unix://plugin.sock', 'npipe:////x', 'tcp://'])('the a
 test('a plugin whose queue of connections is full for a moment is asked again', async () => {
   await plugin({ text: '{}' });
   const real = client();
-  const crowd = Array.from({ length: 700 }, () => real.call(call));
+  const crowd = Array.from({ length: 700 }, () => real.call({ ...call, timeoutMs: 25_000 }));
   expect(await Promise.all(crowd)).toHaveLength(700);
   real.close();
 }, 30_000);
