@@ -3,8 +3,8 @@ import type { Exchange } from '../request/exchange';
 import { serveHijacked } from '../streams/hijacked-connection';
 import { serveWebSocket } from '../streams/websocket-connection';
 import type { Admission } from './authorizer';
-import { sendBody, sendListed } from './send-body';
-import { type AnswerHeaders, headerList } from './server-headers';
+import { mergedHeaders, sendAnswer, sendBody } from './send-body';
+import type { AnswerHeaders } from './server-headers';
 import type { Shutdown } from './shutdown';
 import { applyResponseShims } from './version-shims';
 
@@ -65,10 +65,10 @@ function sendWhole(
 ): Promise<void> | undefined {
   const { response } = exchange;
   if (admission === undefined) {
-    sendListed(response, status, headerList(common, contentType, headers), body);
+    sendAnswer(response, { status, common, contentType, headers }, body);
     return undefined;
   }
-  const shown = { ...common, ...(contentType === undefined ? {} : { 'Content-Type': contentType }), ...headers };
+  const shown = mergedHeaders({ status, common, contentType, headers });
   return admission.answer({ status, headers: shown, body }).then(() => sendBody(response, status, shown, body));
 }
 
