@@ -17,6 +17,7 @@ import { PluginEnumeration } from './plugin-enumeration';
 const probeTimeoutMs = 1000;
 /** How long one that is added while the daemon runs may take to answer for the first time. */
 const greetingMs = 10_000;
+const optionalGreetingMs = 1000;
 const greetingRetry: RetrySchedule = { waitsMs: [250, 500, 1000, 2000], giveUpAfterMs: 5000 };
 /** As long as everybody waits for plugins (P-CALL-5), without long pauses: who returns is used within two seconds. */
 const evenRetry: RetrySchedule = { waitsMs: [1000, ...Array.from({ length: 7 }, () => 2000)], giveUpAfterMs: 16_000 };
@@ -129,7 +130,10 @@ export class RemotePlugins implements DriverDiscovery {
     const attempt = this.awaited.get(name)?.wait() ?? this.shakeHands(name);
     this.active.set(name, attempt);
     const forget = () => this.active.get(name) === attempt && this.active.delete(name);
-    attempt.then((plugin) => (plugin === undefined ? forget() : this.greeted.set(name, plugin)), forget);
+    attempt.then((plugin) => {
+      if (plugin === undefined) forget();
+      else if (this.active.get(name) === attempt) this.greeted.set(name, plugin);
+    }, forget);
     return attempt;
   }
 
@@ -207,7 +211,8 @@ export class RemotePlugins implements DriverDiscovery {
     next: SocketPlugin | undefined,
     registry: DriverRegistry,
   ): Promise<{ commit(): void; rollback(): void }> {
-    const old = await this.active.get(name)?.catch(() => undefined);
+    // One that has not answered yet is not waited for: it goes, or is greeted anew.
+    const old = this.greeted.get(name);
     const fresh = next && (await this.greetOrNone(next));
     const drivers =
       fresh && driversOf(fresh, { logFifos: this.logFifos, implemented: fresh.kinds, routes: fresh.routes });
@@ -241,7 +246,8 @@ export class RemotePlugins implements DriverDiscovery {
   /** @returns undefined  it is optional, and is not there */
   private async greetOrNone(plugin: SocketPlugin): Promise<ActivePlugin | undefined> {
     if (!plugin.optional) return this.greet(plugin, greetingRetry);
-    return this.greet(plugin, protocolClient().noRetry).catch(() => undefined);
+    // One that says nothing holds up nobody's reload: it is asked on afterwards.
+    return this.greet(plugin, protocolClient().noRetry, AbortSignal.timeout(optionalGreetingMs)).catch(() => undefined);
   }
 
   private async greet(
