@@ -1,14 +1,11 @@
 import { open, rm } from 'node:fs/promises';
-import { type Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { invalidParameter } from '@gantry/sdk';
-import { TarReader } from '@gantry/sdk/tar';
-import { type Compression, decompress, type FileRange, sniffCompression } from '../unpack/decompress';
+import { punchHole } from '@gantry/sdk/linux/punch-hole';
+import type { TransferThread } from '../transfer/transfer-thread';
+import type { FileRange } from '../unpack/decompress';
 import { cleanEntryPath } from '../unpack/entry-path';
-
-type Entry =
-  | { readonly kind: 'file'; readonly offset: number; readonly size: number }
-  | { readonly kind: 'link'; readonly target: string };
+import type { ArchiveEntry } from './index-archive';
 
 const maximumDocumentBytes = 8 << 20;
 
@@ -16,71 +13,26 @@ const maximumDocumentBytes = 8 << 20;
 export class ArchiveFile {
   private constructor(
     readonly path: string,
-    private readonly entries: ReadonlyMap<string, Entry>,
+    private readonly entries: ReadonlyMap<string, ArchiveEntry>,
   ) {}
 
   /**
-   * Writes a stream (plain, gzip or zstd) to `path` and indexes it on the way. The caller closes it.
+   * Writes a stream (plain, gzip or zstd) to `path`, uncompressed, and indexes it on the way. The caller closes it.
    *
    * @throws invalid-parameter  not a tar archive; nothing stays
    */
-  static async spool(body: Readable, path: string, signal: AbortSignal): Promise<ArchiveFile> {
-    const entries = new Map<string, Entry>();
-    let position = 0;
-    const reader = new TarReader({
-      entry(header) {
-        const name = cleanEntryPath(header.name);
-        if (header.type === 'file') entries.set(name, { kind: 'file', offset: position, size: header.size });
-        else if (header.type === 'symlink')
-          entries.set(name, { kind: 'link', target: resolveLink(name, header.linkName) });
-        else if (header.type === 'hardlink')
-          entries.set(name, { kind: 'link', target: cleanEntryPath(header.linkName) });
-        return true;
-      },
-      data: (chunk) => {
-        position += chunk.length;
-      },
-      raw: (chunk) => {
-        position += chunk.length;
-      },
-      entryEnd: () => {},
-    });
-    const indexer = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        try {
-          reader.write(chunk);
-          done(null, chunk);
-        } catch (error) {
-          done(error as Error);
-        }
-      },
-      flush(done) {
-        try {
-          reader.end();
-          done();
-        } catch (error) {
-          done(error as Error);
-        }
-      },
-    });
-    // Opened here and not by the stream: a stream that fails early would make the file after it was removed.
-    const file = await open(path, 'wx', 0o600);
-    try {
-      const { stream, compression } = await sniff(body);
-      const plain = decompress(stream, compression);
-      await pipeline(plain, indexer, file.createWriteStream({ highWaterMark: 4 << 20 }), { signal });
-    } catch (error) {
-      await file.close();
-      await rm(path, { force: true });
-      const { code } = error as NodeJS.ErrnoException;
-      if (code?.startsWith('Z_')) throw invalidParameter(`cannot uncompress the archive: ${(error as Error).message}`);
-      throw error;
-    }
-    return new ArchiveFile(path, entries);
+  static async spool(body: Readable, path: string, thread: TransferThread, signal: AbortSignal): Promise<ArchiveFile> {
+    return new ArchiveFile(path, await thread.spool(body, path, signal));
   }
 
   close(): Promise<void> {
     return rm(this.path, { force: true });
+  }
+
+  /** Drops the bytes of a range: what was not written to the disk yet need not be, which makes the next sync cheaper. */
+  async discard({ offset, length }: FileRange): Promise<void> {
+    // A file system that cannot do it keeps them until the archive goes.
+    if (length > 0) await punchHole(this.path, offset, length).catch(() => {});
   }
 
   names(): readonly string[] {
@@ -122,42 +74,4 @@ export class ArchiveFile {
       throw error;
     }
   }
-}
-
-/** Looks at the first bytes and puts them back. */
-async function sniff(body: Readable): Promise<{ stream: Readable; compression: Compression }> {
-  for (;;) {
-    const head = body.read() as Buffer | null;
-    if (head !== null) {
-      const compression = sniffCompression(head);
-      body.unshift(head);
-      return { stream: body, compression };
-    }
-    if (body.readableEnded) return { stream: body, compression: 'none' };
-    await new Promise<void>((resolve, reject) => {
-      const done = (error?: Error) => {
-        body.off('readable', done);
-        body.off('end', done);
-        body.off('error', done);
-        body.off('close', done);
-        if (error instanceof Error) reject(error);
-        else resolve();
-      };
-      body.once('readable', done);
-      body.once('end', done);
-      body.once('error', done);
-      body.once('close', done);
-    });
-    if (body.destroyed && !body.readableEnded) throw body.errored ?? invalidParameter('the archive ended early');
-  }
-}
-
-function resolveLink(name: string, target: string): string {
-  const parts = name.split('/').slice(0, -1);
-  for (const part of target.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part !== '..') parts.push(part);
-    else if (parts.pop() === undefined) throw invalidParameter(`invalid archive: ${name} leaves the archive`);
-  }
-  return parts.join('/');
 }

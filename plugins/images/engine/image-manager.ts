@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import type {
   CommittedImage,
   ImageCommit,
@@ -99,7 +99,10 @@ export class Images implements ImageManager {
 
   load(archive: Readable, signal: AbortSignal): Promise<void> {
     const silent = new ProgressWriter({ send: () => {}, isSlow: false });
-    return loadImages(archive, { quiet: true, platform: undefined }, this.stores, silent, signal);
+    const own = new Transform({ transform: (chunk: Buffer, _encoding, done) => done(null, Buffer.from(chunk)) });
+    // An error of the archive reaches who reads the copy.
+    pipeline(archive, own, () => {});
+    return loadImages(own, { quiet: true, platform: undefined }, this.stores, silent, signal);
   }
 
   async tag(imageId: string, reference: string): Promise<string> {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { formatTimeNs, invalidParameter, systemError, wallClockNs } from '@gantry/sdk';
 import type { Reference } from '../reference/reference';
-import { HttpClient } from '../registry/http';
+import { HttpClient, httpOptions } from '../registry/http';
 import { hostPlatform, type Platform } from '../registry/platform';
 import { digestOfLayer } from '../store/layer-digest';
 import { publishImageEvent } from './image-events';
@@ -86,7 +86,7 @@ async function openUrl(
 ): Promise<Readable> {
   const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
   if (!URL.canParse(text)) throw invalidParameter(`invalid import URL "${source}"`);
-  const client = new HttpClient({ rejectUnauthorized: true }, stores.settings.proxies);
+  const client = new HttpClient(httpOptions({ rejectUnauthorized: true }, stores.settings.proxies));
   progress.send({ status: `Downloading from ${source}` });
   const response = await client.request({ method: 'GET', url: new URL(text), signal });
   if (response.statusCode !== 200) {

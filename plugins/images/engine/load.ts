@@ -6,6 +6,7 @@ import type { Platform } from '../registry/platform';
 import { chainIds } from '../store/digests';
 import { parseImageFile } from '../store/image-config';
 import type { LayerSource } from '../store/layer-store';
+import type { FileRange } from '../unpack/decompress';
 import { publishImageEvent } from './image-events';
 import type { ProgressWriter } from './progress';
 import type { Stores } from './stores';
@@ -18,6 +19,7 @@ export interface LoadOptions {
 /**
  * Loads every image of an archive: `docker save` or OCI layout, plain, gzip or zstd.
  *
+ * @param body its buffers are given away: nobody else may look at them
  * @throws invalid-parameter  the archive is malformed; images before the malformed one stay
  */
 export async function loadImages(
@@ -27,10 +29,11 @@ export async function loadImages(
   progress: ProgressWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const archive = await ArchiveFile.spool(body, stores.scratch.path('load'), signal);
+  const archive = await ArchiveFile.spool(body, stores.scratch.path('load'), stores.transfers, signal);
   try {
-    for (const archived of await readArchive(archive, options.platform))
-      await loadOne(archived, options, stores, progress, signal);
+    const images = await readArchive(archive, options.platform);
+    const readings = new Readings(archive, images);
+    for (const archived of images) await loadOne(archived, readings, options, stores, progress, signal);
   } finally {
     await archive.close();
   }
@@ -38,6 +41,7 @@ export async function loadImages(
 
 async function loadOne(
   archived: ArchivedImage,
+  readings: Readings,
   options: LoadOptions,
   stores: Stores,
   progress: ProgressWriter,
@@ -53,6 +57,7 @@ async function loadOne(
       chainId: chain[index]!,
       parent: chain[index - 1],
       open: async () => range,
+      onRead: () => readings.done(range),
       // The archive may hold the layer compressed, so the total is a lower bound.
       onProgress: options.quiet
         ? undefined
@@ -78,5 +83,24 @@ async function loadOne(
   } finally {
     // The image holds its own layers now; without it they go.
     if (top !== undefined) await stores.layers.release(top);
+  }
+}
+
+/** Gives back the space of each layer in an archive after its last reading; one layer may stand in several stacks. */
+class Readings {
+  private readonly left = new Map<number, number>();
+
+  constructor(
+    private readonly archive: ArchiveFile,
+    images: readonly ArchivedImage[],
+  ) {
+    for (const { layers } of images)
+      for (const { offset } of layers) this.left.set(offset, (this.left.get(offset) ?? 0) + 1);
+  }
+
+  async done(range: FileRange): Promise<void> {
+    const left = this.left.get(range.offset)! - 1;
+    this.left.set(range.offset, left);
+    if (left === 0) await this.archive.discard(range);
   }
 }

@@ -196,7 +196,7 @@ export class StoredPluginImages implements PluginImages {
         progress.status(id, `Retrying in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`),
       verifying: () => progress.status(id, 'Verifying Checksum'),
     };
-    const fetch = client.getBlob.bind(client);
+    const fetch = client.receiveBlob.bind(client);
     const { path, release } = await this.stores.downloads.get(layer, fetch, listener, signal);
     progress.status(id, 'Download complete');
     return { range: { path, offset: 0, length: layer.size }, release };

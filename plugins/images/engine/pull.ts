@@ -181,7 +181,7 @@ function layerSources(
       chainId,
       parent: chain[index - 1],
       async open(signal) {
-        const fetch = client.getBlob.bind(client);
+        const fetch = client.receiveBlob.bind(client);
         const download = await stores.downloads.get(layer, fetch, listener, signal);
         release = download.release;
         progress.status(id, 'Download complete');

@@ -19,6 +19,7 @@ import { PluginRoots } from '../store/plugin-roots';
 import { ReferenceStore } from '../store/reference-store';
 import { Scratch } from '../store/scratch';
 import { UnfinishedPulls } from '../store/unfinished-pulls';
+import { TransferThread } from '../transfer/transfer-thread';
 import { LayerWorkers } from '../unpack/layer-workers';
 
 /** Everything the image operations work on. */
@@ -32,6 +33,7 @@ export interface Stores {
   readonly storageDriver: string;
   readonly pluginRoots: PluginRoots;
   readonly workers: LayerWorkers;
+  readonly transfers: TransferThread;
   readonly scratch: Scratch;
   readonly facts: DistributionFacts;
   readonly downloads: Downloads;
@@ -71,6 +73,8 @@ export async function openStores(
 ): Promise<Stores> {
   const workers = new LayerWorkers();
   onStop(() => workers.close());
+  const transfers = new TransferThread();
+  onStop(() => transfers.close());
   await removeHalfWritten(stateDir);
   const scratch = await Scratch.open(join(stateDir, 'tmp'));
   const content = await ContentStore.open(join(stateDir, 'content'));
@@ -88,7 +92,7 @@ export async function openStores(
   const { maxConcurrentDownloads, maxDownloadAttempts } = settings;
   const downloads = await Downloads.open(join(stateDir, 'ingest'), maxConcurrentDownloads, maxDownloadAttempts);
   const lock = new KeyedLock();
-  const registries = new Registries(settings, log, certificateFolder);
+  const registries = new Registries(settings, log, certificateFolder, transfers);
   onStop(() => registries.close());
   return {
     content,
@@ -99,6 +103,7 @@ export async function openStores(
     storageDriver,
     pluginRoots: await PluginRoots.open(join(stateDir, 'plugin-roots')),
     workers,
+    transfers,
     scratch,
     facts,
     downloads,

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { systemError } from '@gantry/sdk';
 
 export interface RegistryCertificates {
-  readonly ca?: readonly Buffer[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
+  readonly ca?: readonly string[];
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /**
@@ -20,7 +20,7 @@ export async function readCertificates(folder: string, domain: string): Promise<
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
-  const read = (name: string) => readFile(join(own, name));
+  const read = (name: string) => readFile(join(own, name), 'latin1');
   const authorities = await Promise.all(names.filter((name) => name.endsWith('.crt')).map(read));
   for (const name of names) {
     const other = name.endsWith('.cert') ? name.replace(/cert$/, 'key') : name.replace(/key$/, 'cert');

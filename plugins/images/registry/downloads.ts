@@ -1,18 +1,17 @@
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cancelled, EngineError, errorKind, errorMessage, systemError } from '@gantry/sdk';
+import { cancelled, errorKind, errorMessage, systemError } from '@gantry/sdk';
+import { wrongContent } from '../transfer/receive-blob';
 import { RegistryError } from './registry-error';
 import { Semaphore } from './semaphore';
 
-/** Where the bytes of a blob come from. */
+/** Fetches a blob into a file, from where the file ends. @returns digest of what the file holds then */
 export type BlobFetch = (
-  digest: string,
-  offset: number,
+  blob: { readonly digest: string; readonly size: number },
+  path: string,
+  onMoved: (bytes: number) => void,
   signal: AbortSignal,
-) => Promise<{ stream: IncomingMessage; startsAt: number }>;
+) => Promise<string>;
 
 export interface DownloadListener {
   waiting?(): void;
@@ -36,7 +35,6 @@ interface Transfer {
 }
 
 const keepPartialMs = 24 * 3600 * 1000;
-const writeBatchBytes = 1 << 20;
 /** A registry that wants to be left alone for longer ends the pull: its user is told when to come back. */
 const longestWaitS = 60;
 
@@ -180,73 +178,25 @@ export class Downloads {
   }
 
   private async attempt(
-    { digest, size }: { digest: string; size: number },
+    blob: { digest: string; size: number },
     fetch: BlobFetch,
     listeners: ReadonlySet<DownloadListener>,
     signal: AbortSignal,
   ): Promise<void> {
-    const path = this.path(digest);
-    let offset = await this.partialSize(digest);
-    if (offset > size) {
-      await rm(path, { force: true });
-      offset = 0;
-    }
-    let hash = await hashOf(path, offset);
-    if (offset < size || size === 0) {
-      const { stream, startsAt } = await fetch(digest, offset, signal);
-      if (startsAt === 0 && offset > 0) {
-        offset = 0;
-        hash = createHash('sha256');
-      }
-      await this.receive(stream, { path, offset, size, digest, hash }, listeners);
-    }
-    for (const listener of listeners) listener.verifying?.();
-    if (`sha256:${hash.digest('hex')}` === digest) return;
-    await rm(path, { force: true });
-    throw new WrongContent(`content of blob ${digest} does not match its digest`);
-  }
-
-  private async receive(
-    stream: IncomingMessage,
-    to: { path: string; offset: number; size: number; digest: string; hash: Hash },
-    listeners: ReadonlySet<DownloadListener>,
-  ): Promise<void> {
-    const file = await open(to.path, to.offset > 0 ? 'r+' : 'w', 0o600);
-    let position = to.offset;
-    let batch: Buffer[] = [];
-    let batched = 0;
-    const flush = async () => {
-      if (batched === 0) return;
-      const parts = batch;
-      batch = [];
-      batched = 0;
-      const length = parts.reduce((sum, part) => sum + part.length, 0);
-      await file.writev(parts, position);
-      for (const part of parts) to.hash.update(part);
-      position += length;
-      for (const listener of listeners) listener.moved?.(position, to.size);
+    const path = this.path(blob.digest);
+    const onMoved = (bytes: number) => {
+      for (const listener of listeners) listener.moved?.(bytes, blob.size);
     };
     try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        batch.push(chunk);
-        batched += chunk.length;
-        if (position + batched > to.size) {
-          batched = 0;
-          await rm(to.path, { force: true });
-          throw new WrongContent(`blob ${to.digest} is larger than the ${to.size} bytes its manifest promises`);
-        }
-        if (batched >= writeBatchBytes) await flush();
-      }
-      await flush();
+      const digest = await fetch(blob, path, onMoved, signal);
+      for (const listener of listeners) listener.verifying?.();
+      if (digest === blob.digest) return;
+      const message = `content of blob ${blob.digest} does not match its digest`;
+      throw Object.assign(systemError(message), { code: wrongContent });
     } catch (error) {
-      // What came is good until its digest says otherwise.
-      await flush().catch(() => {});
+      if (isWrongContent(error)) await rm(path, { force: true });
       throw error;
-    } finally {
-      stream.destroy();
-      await file.close();
     }
-    if (position < to.size) throw systemError(`blob ${to.digest} ended after ${position} of ${to.size} bytes`);
   }
 
   private async partialSize(digest: string): Promise<number> {
@@ -260,25 +210,12 @@ export class Downloads {
 
 const fileName = (digest: string) => digest.replace(':', '-');
 
-/** The registry holds something else than it promised: asking again would bring the same. */
-class WrongContent extends EngineError {
-  constructor(message: string) {
-    super('system', message);
-  }
-}
-
 function isWorthRetrying(error: unknown): boolean {
-  if (error instanceof WrongContent) return false;
   if (error instanceof RegistryError) return error.status >= 500 || error.status === 429;
-  return (error as NodeJS.ErrnoException).code !== 'ENOSPC';
+  return (error as NodeJS.ErrnoException).code !== 'ENOSPC' && !isWrongContent(error);
 }
 
-async function hashOf(path: string, length: number): Promise<Hash> {
-  const hash = createHash('sha256');
-  if (length === 0) return hash;
-  for await (const chunk of createReadStream(path, { end: length - 1, highWaterMark: 1 << 20 })) hash.update(chunk);
-  return hash;
-}
+const isWrongContent = (error: unknown) => (error as NodeJS.ErrnoException).code === wrongContent;
 
 function rejectOn(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {

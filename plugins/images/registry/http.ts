@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { cancelled, type DaemonSettings, EngineError, systemError } from '@gantry/sdk';
 import { proxyAgent, proxyFor } from './proxy';
+import type { Refusal } from './registry-error';
 
 export interface HttpRequest {
   readonly method: string;
@@ -16,13 +17,25 @@ export interface HttpRequest {
 /** What the connection itself may accept. */
 export interface TlsOptions {
   readonly rejectUnauthorized: boolean;
-  readonly ca?: readonly Buffer[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
+  /** PEM; default: the well-known ones. */
+  readonly ca?: readonly string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Plain data: another thread can make the same client from it. */
+export interface HttpOptions {
+  /** The same number, the same options. @see httpOptions */
+  readonly id: number;
+  readonly tls: TlsOptions;
+  readonly proxies: DaemonSettings['proxies'];
+  /** Longest time without a byte of an answer that has begun. */
+  readonly silenceMs: number;
 }
 
 const headersTimeoutMs = 30_000;
-const idleTimeoutMs = 60_000;
+const silenceMs = 60_000;
+let lastOptionsId = 0;
 const maximumRedirects = 10;
 export const maximumDocumentBytes = 8 << 20;
 
@@ -37,15 +50,18 @@ export class TransportError extends EngineError {
   }
 }
 
+export const httpOptions = (
+  tls: TlsOptions,
+  proxies: DaemonSettings['proxies'],
+  limits: Partial<Pick<HttpOptions, 'silenceMs'>> = {},
+): HttpOptions => ({ id: ++lastOptionsId, tls, proxies, silenceMs, ...limits });
+
 /** An HTTP client with connections kept alive, one per set of TLS options. */
 export class HttpClient {
   /** By the proxy they go through; the empty one goes directly. */
   private readonly agents = new Map<string, http.Agent>();
 
-  constructor(
-    private readonly tls: TlsOptions,
-    private readonly proxies: DaemonSettings['proxies'],
-  ) {}
+  constructor(readonly options: HttpOptions) {}
 
   close(): void {
     for (const agent of this.agents.values()) agent.destroy();
@@ -74,13 +90,19 @@ export class HttpClient {
 
   private agentFor(url: URL): http.Agent {
     const isTls = url.protocol === 'https:';
-    const proxy = proxyFor(url, this.proxies);
+    const { silenceMs, proxies } = this.options;
+    const proxy = proxyFor(url, proxies);
     const key = `${url.protocol} ${proxy?.href ?? ''}`;
     let agent = this.agents.get(key);
     if (agent === undefined) {
-      const { rejectUnauthorized, ca, cert, key: privateKey } = this.tls;
-      const tls = { rejectUnauthorized, ca: ca === undefined ? undefined : [...ca], cert, key: privateKey };
-      const options = { keepAlive: true, maxSockets: 32, timeout: idleTimeoutMs, ...(isTls ? tls : {}) };
+      const { ca, ...tls } = this.options.tls;
+      const authorities = ca === undefined ? undefined : [...ca];
+      const options = {
+        keepAlive: true,
+        maxSockets: 32,
+        timeout: silenceMs,
+        ...(isTls ? { ...tls, ca: authorities } : {}),
+      };
       if (proxy !== undefined) agent = proxyAgent(proxy, isTls, options);
       else agent = isTls ? new https.Agent(options) : new http.Agent(options);
       this.agents.set(key, agent);
@@ -122,7 +144,9 @@ export class HttpClient {
           reject(new TransportError(`${method} "${url}": ${refusal}`, undefined, undefined));
           return;
         }
-        response.setTimeout(idleTimeoutMs, () => response.destroy(new Error('the connection is silent')));
+        const { silenceMs } = this.options;
+        const silent = `nothing came from ${url.host} for ${silenceMs / 1000} s`;
+        response.setTimeout(silenceMs, () => response.destroy(new Error(silent)));
         resolve(response);
       });
       if (body === undefined || fixed) outgoing.end(body);
@@ -144,6 +168,14 @@ export async function readBody(response: IncomingMessage, limit = maximumDocumen
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** What an answer that was not wanted says. Consumes it. */
+export async function refusal(response: IncomingMessage): Promise<Refusal> {
+  const challenge = response.headers['www-authenticate'];
+  const retryAfter = response.headers['retry-after'];
+  const body = await readBody(response, 1 << 20).catch(() => Buffer.alloc(0));
+  return { status: response.statusCode!, challenge, retryAfter, body: body.toString('utf8') };
 }
 
 function withoutCredentials(headers: OutgoingHttpHeaders | undefined): OutgoingHttpHeaders | undefined {

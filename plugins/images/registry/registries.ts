@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import type { DaemonSettings, Logger } from '@gantry/sdk';
 import type { Reference } from '../reference/reference';
+import type { TransferThread } from '../transfer/transfer-thread';
 import { Authorizer } from './authorizer';
 import { readCertificates } from './certificates';
-import type { Credentials } from './credentials';
+import { anonymous, type Credentials } from './credentials';
 import { type Endpoint, endpointsFor } from './endpoints';
-import { HttpClient, TransportError } from './http';
+import { HttpClient, httpOptions, TransportError } from './http';
 import { RepositoryClient } from './repository-client';
 
 type RegistrySettings = Pick<
@@ -35,6 +36,8 @@ export class Registries {
     private readonly log: Logger,
     /** @see readCertificates */
     private readonly certificateFolder: string,
+    private readonly transfers: TransferThread,
+    private readonly limits: { readonly silenceMs?: number } = {},
   ) {}
 
   async close(): Promise<void> {
@@ -56,8 +59,16 @@ export class Registries {
     for (const [index, endpoint] of endpoints.entries()) {
       try {
         const http = await this.client(endpoint);
-        const authorizer = new Authorizer(http, access.credentials);
-        const client = new RepositoryClient(endpoint.base, access.path, http, authorizer, scopeOf(access));
+        // They are for the registry and not for who stands in for it.
+        const authorizer = new Authorizer(http, endpoint.isMirror ? anonymous : access.credentials);
+        const client = new RepositoryClient(
+          endpoint.base,
+          access.path,
+          http,
+          authorizer,
+          scopeOf(access),
+          this.transfers,
+        );
         const result = await probe(client);
         if (!endpoint.isMirror) this.preferred.set(access.domain, endpoint.base.href);
         return { client, result };
@@ -89,8 +100,9 @@ export class Registries {
     const id = `${base.host} ${verify} ${print.digest('hex')}`;
     let client = this.clients.get(id);
     if (client === undefined) {
-      const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates.map((pem) => Buffer.from(pem))];
-      client = new HttpClient({ rejectUnauthorized: verify, ca: authorities, cert, key }, this.settings.proxies);
+      const authorities = ca === undefined ? undefined : [...ca, ...rootCertificates];
+      const tls = { rejectUnauthorized: verify, ca: authorities, cert, key };
+      client = new HttpClient(httpOptions(tls, this.settings.proxies, this.limits));
       this.clients.set(id, client);
     }
     return client;

@@ -14,21 +14,22 @@ export class RegistryError extends EngineError {
   }
 }
 
-/**
- * @param body        of the answer; may be anything
- * @param retryAfter  the header of this name
- */
-export function registryError(
-  status: number,
-  method: string,
-  url: URL,
-  body: Buffer,
-  retryAfter?: string,
-): RegistryError {
+/** An answer other than the one wanted. */
+export interface Refusal {
+  readonly status: number;
+  /** The header WWW-Authenticate. */
+  readonly challenge: string | undefined;
+  /** The header of this name. */
+  readonly retryAfter: string | undefined;
+  /** May be anything. */
+  readonly body: string;
+}
+
+export function registryError({ status, body, retryAfter }: Refusal, method: string, url: URL): RegistryError {
   const seconds = retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = JSON.parse(body);
   } catch {
     value = undefined;
   }

@@ -2,10 +2,11 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { systemError } from '@gantry/sdk';
 import { sha256 } from '../store/digests';
+import type { TransferThread } from '../transfer/transfer-thread';
 import type { Authorizer } from './authorizer';
-import { type HttpClient, readBody } from './http';
+import { type HttpClient, readBody, refusal } from './http';
 import { acceptedManifests } from './manifests';
-import { registryError } from './registry-error';
+import { type Refusal, registryError } from './registry-error';
 
 export interface FetchedManifest {
   readonly digest: string;
@@ -35,6 +36,7 @@ export class RepositoryClient {
     private readonly authorizer: Authorizer,
     /** Such as `repository:library/busybox:pull`. */
     private readonly scope: string,
+    private readonly transfers: TransferThread,
   ) {}
 
   /** The digest a tag has now; undefined when the registry does not tell by HEAD. @throws RegistryError */
@@ -68,29 +70,26 @@ export class RepositoryClient {
     return { digest, contentType: response.headers['content-type'] ?? '', body };
   }
 
-  /** The bytes of a blob from `offset` on. `startsAt` is where they begin: 0 when the registry cannot do ranges. */
-  async getBlob(
-    digest: string,
-    offset: number,
+  /** Fetches a blob into a file, from where the file ends. @returns digest of what the file holds then */
+  async receiveBlob(
+    { digest, size }: { readonly digest: string; readonly size: number },
+    path: string,
+    onMoved: (bytes: number) => void,
     signal: AbortSignal,
-  ): Promise<{ stream: IncomingMessage; startsAt: number }> {
-    const stream = await this.call({
-      method: 'GET',
-      url: this.url(`blobs/${digest}`),
-      headers: offset > 0 ? { Range: `bytes=${offset}-` } : {},
-      accept: [200, 206, 416],
-      signal,
+  ): Promise<string> {
+    const url = this.url(`blobs/${digest}`);
+    const { options } = this.http;
+    return this.authorized<string>({ method: 'GET', url, signal }, async (authorization) => {
+      const request = { url: url.href, authorization, http: options, digest, size, path };
+      const result = await this.transfers.receive(request, onMoved, signal);
+      return result.kind === 'received' ? { accepted: result.digest } : { refused: result };
     });
-    if (stream.statusCode === 416) {
-      stream.resume();
-      return this.getBlob(digest, 0, signal);
-    }
-    return { stream, startsAt: stream.statusCode === 206 ? offset : 0 };
   }
 
   /** A small blob, verified. */
   async readBlob(digest: string, signal: AbortSignal): Promise<Buffer> {
-    const body = await readBody((await this.getBlob(digest, 0, signal)).stream);
+    const response = await this.call({ method: 'GET', url: this.url(`blobs/${digest}`), accept: [200], signal });
+    const body = await readBody(response);
     if (digest.startsWith('sha256:') && sha256(body) !== digest)
       throw systemError(`content of blob ${digest} does not match its digest`);
     return body;
@@ -197,10 +196,8 @@ export class RepositoryClient {
     return Array.isArray(answer?.results) ? answer.results : [];
   }
 
-  private async call(call: Call): Promise<IncomingMessage> {
-    const { scope } = this;
-    for (let attempt = 0; ; attempt++) {
-      const authorization = this.authorizer.current(scope);
+  private call(call: Call): Promise<IncomingMessage> {
+    return this.authorized<IncomingMessage>(call, async (authorization) => {
       const response = await this.http.request({
         method: call.method,
         url: call.url,
@@ -208,13 +205,23 @@ export class RepositoryClient {
         body: call.stream?.() ?? call.body,
         signal: call.signal,
       });
-      if (call.accept.includes(response.statusCode!)) return response;
-      const challenge = response.headers['www-authenticate'];
-      const body = await readBody(response, 1 << 20).catch(() => Buffer.alloc(0));
-      if (response.statusCode !== 401 || attempt > 0 || challenge === undefined)
-        throw registryError(response.statusCode!, call.method, call.url, body, response.headers['retry-after']);
+      return call.accept.includes(response.statusCode!) ? { accepted: response } : { refused: await refusal(response) };
+    });
+  }
+
+  /** Does something as the user; once more when the registry asks who that is. */
+  private async authorized<T>(
+    { method, url, signal }: Pick<Call, 'method' | 'url' | 'signal'>,
+    perform: (authorization: string | undefined) => Promise<{ readonly accepted: T } | { readonly refused: Refusal }>,
+  ): Promise<T> {
+    const { scope } = this;
+    for (let attempt = 0; ; attempt++) {
+      const answer = await perform(this.authorizer.current(scope));
+      if ('accepted' in answer) return answer.accepted;
+      const { status, challenge } = answer.refused;
+      if (status !== 401 || attempt > 0 || challenge === undefined) throw registryError(answer.refused, method, url);
       this.authorizer.forget(scope);
-      await this.authorizer.answer(challenge, scope, call.signal);
+      await this.authorizer.answer(challenge, scope, signal);
     }
   }
 

@@ -42,6 +42,8 @@ export interface PackedLayer extends LayerName {
   /** `failed`: not because of the archive, which another attempt may use again. */
   done?(outcome: 'settled' | 'failed'): Promise<void>;
   onProgress?(tarBytes: number): void;
+  /** The archive was read and is right; the layer is not on the disk yet. */
+  onRead?(): Promise<void>;
   /** It was unpacked just now (not: it was there already). */
   onReady?(): void;
 }
@@ -236,6 +238,7 @@ export class LayerStore {
     );
     if (result.diffId !== diffId)
       throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
+    await source.onRead?.();
     await parentReady;
     await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
     return result;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { HttpClient, readBody } from '../registry/http';
+import { HttpClient, httpOptions, readBody } from '../registry/http';
 import { proxyFor } from '../registry/proxy';
 
 const proxies = { httpProxy: 'http://plain:3128', httpsProxy: 'secure:3129', noProxy: '' };
@@ -38,7 +38,9 @@ test('requests reach a host through the proxy, which is told the user of its URL
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy = `http://user:secret@127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const client = new HttpClient({ rejectUnauthorized: true }, { httpProxy: proxy, httpsProxy: proxy, noProxy: '' });
+  const client = new HttpClient(
+    httpOptions({ rejectUnauthorized: true }, { httpProxy: proxy, httpsProxy: proxy, noProxy: '' }),
+  );
   const { signal } = new AbortController();
   try {
     const url = new URL('http://registry.example/v2/');

@@ -8,6 +8,7 @@ import { anonymous } from '../registry/credentials';
 import { endpointsFor, isInsecure } from '../registry/endpoints';
 import { matchPlatform, parsePlatform, platformRank } from '../registry/platform';
 import { Registries } from '../registry/registries';
+import { TransferThread } from '../transfer/transfer-thread';
 import { silent } from './support/image-plugin';
 
 jest.setTimeout(30_000);
@@ -132,7 +133,7 @@ test('a registry that wants a certificate of ours is shown the one kept for it',
   const certificates = join(folder, 'certs.d', base.host);
   const { signal } = new AbortController();
   const ping = async () => {
-    const registries = new Registries(settings, silent, join(folder, 'certs.d'));
+    const registries = new Registries(settings, silent, join(folder, 'certs.d'), new TransferThread());
     const access = { domain: base.host, path: '', credentials: anonymous, actions: 'pull' as const };
     await registries.connect(access, (client) => client.ping(signal), signal).finally(() => registries.close());
   };

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
 import type { PackRequest, PackResult } from '../commit/pack-layer';
 import type { CompareRequest, Comparison } from '../vfs/compare-trees';
 import type { CopyRequest } from '../vfs/copy-tree';
+import { builtFile } from './built-file';
 import type { UnpackRequest, UnpackResult } from './unpack-layer';
 import type { FromWorker, LayerTask, LayerTaskResult, ToWorker } from './worker-messages';
 
@@ -118,7 +118,11 @@ export class LayerWorkers {
   }
 
   private addSeat(): Seat {
-    const seat: Seat = { worker: new Worker(workerFile()), job: undefined, idleTimer: undefined };
+    const seat: Seat = {
+      worker: new Worker(builtFile('unpack', 'layer-worker.js')),
+      job: undefined,
+      idleTimer: undefined,
+    };
     this.seats.add(seat);
     seat.worker.on('message', (message: FromWorker) => this.receive(seat, message));
     seat.worker.on('error', (error) => this.lose(seat, error));
@@ -157,11 +161,4 @@ export class LayerWorkers {
     seat.job = undefined;
     if (!this.closed) this.dispatch();
   }
-}
-
-/** The built worker, also when the sources themselves run (as the unit tests do). */
-function workerFile(): string {
-  const packageRoot = dirname(__dirname);
-  const built = basename(packageRoot) === 'dist' ? packageRoot : join(packageRoot, 'dist');
-  return join(built, 'unpack', 'layer-worker.js');
 }

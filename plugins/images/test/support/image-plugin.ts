@@ -70,7 +70,12 @@ export async function startPlugin(stateDir: string, storageDriver = 'overlay2'):
           headers,
           json: async () => (Buffer.isBuffer(body) ? JSON.parse(body.toString()) : undefined),
           apiVersion: '1.51',
-          body: body === undefined ? new PassThrough().end() : Buffer.isBuffer(body) ? Readable.from([body]) : body,
+          body:
+            body === undefined
+              ? new PassThrough().end()
+              : Buffer.isBuffer(body)
+                ? Readable.from([Buffer.from(body)])
+                : body,
           signal,
         } as unknown as ApiRequest;
         const reply = await route.handle(request);
