@@ -40,13 +40,16 @@ export class ForeignIpam {
     const ofDriver = networks.list().filter(({ ipam, configOnly }) => ipam.driver === name && !configOnly);
     if (ofDriver.length === 0) return;
     try {
-      const { requiresRequestReplay } = await driver.capabilities();
+      const { requiresRequestReplay, requiresMacAddress } = await driver.capabilities();
       if (!requiresRequestReplay) return;
       for (const network of ofDriver) {
         await replayPools(driver, network);
         for (const { endpoints } of sandboxes.list())
-          for (const { networkId, address, addressIPv6 } of endpoints)
-            if (networkId === network.id) await replayAddresses(driver, network, { ipv4: address, ipv6: addressIPv6 });
+          for (const { networkId, address, addressIPv6, macAddress } of endpoints) {
+            if (networkId !== network.id) continue;
+            const addresses = { ipv4: address, ipv6: addressIPv6 };
+            await replayAddresses(driver, network, addresses, requiresMacAddress ? macAddress : '');
+          }
       }
     } catch (error) {
       this.log.warn('what is on record could not be entered into an address driver', {

@@ -27,14 +27,12 @@ export async function reserveAddresses(
     if (!enabled) return '';
     const pools = network.pools.filter((pool) => pool.version === version && !pool.pool.endsWith('/0'));
     if (pools.length === 0) return '';
-    const options: Record<string, string> =
-      macAddress === '' ? {} : { 'com.docker.network.endpoint.macaddress': macAddress };
     const address = await requestFrom(
       ipam,
       network,
       wished ? pools.filter((pool) => holds(pool, wished)) : pools,
       wished ?? '',
-      options,
+      forMac(macAddress),
       undo,
     );
     return address;
@@ -44,16 +42,21 @@ export async function reserveAddresses(
   return { ipv4, ipv6 };
 }
 
-/** Enters the address of a stored endpoint again. */
+/** Options of a driver that gives addresses by MAC (P-IPAM-5). */
+const forMac = (macAddress: string): Record<string, string> =>
+  macAddress === '' ? {} : { 'com.docker.network.endpoint.macaddress': macAddress };
+
+/** Enters the address of a stored endpoint again. `macAddress` is for drivers that want it, empty for others. */
 export async function replayAddresses(
   ipam: IpamDriver,
   network: NetworkRecord,
   addresses: EndpointAddresses,
+  macAddress = '',
 ): Promise<void> {
   for (const address of [addresses.ipv4, addresses.ipv6]) {
     const plain = address.split('/')[0]!;
     const pool = plain === '' ? undefined : network.pools.find((candidate) => holds(candidate, plain));
-    if (pool) await ipam.requestAddress(pool.poolId, plain, {});
+    if (pool) await ipam.requestAddress(pool.poolId, plain, forMac(macAddress));
   }
 }
 
