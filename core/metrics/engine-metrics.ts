@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { type DaemonSettings, errorMessage, type Logger, type MetricsSource, withDeadline } from '@gantry/sdk';
 import type { Histogram, Registry } from 'prom-client';
-import { goArchitecture, operatingSystem, totalMemoryBytes } from '../api/routes/system-facts';
+import { goArchitecture, operatingSystem } from '../api/routes/system-facts';
 import type { DaemonVersion } from '../api/versions/daemon-version';
 import type { EventHistory } from '../events/event-log';
 import type { CallWatcher } from '../kernel/watched-instance';
@@ -94,7 +94,7 @@ export class EngineMetrics {
       'engine_daemon_engine_memory_bytes',
       'The number of bytes of memory that the host system of the engine has',
       [],
-      async (it) => it.set(await totalMemoryBytes()),
+      (it) => it.set(os.totalmem()),
     );
     gauge(
       'engine_daemon_engine_info',

@@ -4,7 +4,7 @@ import { type ApiRoute, type DaemonSettings, reply } from '@gantry/sdk';
 import { askContributors } from './contributions';
 import type { CoreRouteDeps } from './core-routes';
 import { infoShims } from './older-clients';
-import { cgroupFacts, operatingSystem, totalMemoryBytes } from './system-facts';
+import { cgroupFacts, operatingSystem } from './system-facts';
 import { systemWarnings } from './system-warnings';
 
 /** @see Docker Engine API, GET /info */
@@ -43,9 +43,8 @@ export function mergeInfo(
 
 async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
   const { settings } = deps;
-  const [system, memory, cgroup, openFiles, ipv4Forwarding] = await Promise.all([
+  const [system, cgroup, openFiles, ipv4Forwarding] = await Promise.all([
     operatingSystem(),
-    totalMemoryBytes(),
     cgroupFacts(),
     openFileCount(),
     forwardsIpv4(),
@@ -91,7 +90,7 @@ async function coreInfo(deps: CoreRouteDeps): Promise<Record<string, unknown>> {
     IndexServerAddress: 'https://index.docker.io/v1/',
     RegistryConfig: registryConfig(settings),
     NCPU: os.availableParallelism(),
-    MemTotal: memory,
+    MemTotal: os.totalmem(),
     GenericResources: null,
     DockerRootDir: settings.dataRoot,
     HttpProxy: withoutCredentials(settings.proxies.httpProxy),

@@ -7,8 +7,24 @@ export function goArchitecture(): string {
   return known[process.arch] ?? process.arch;
 }
 
-/** Name and version of the operating system from os-release(5). */
-export async function operatingSystem(): Promise<{ name: string; version: string }> {
+/** What os-release(5) says. */
+export interface OperatingSystem {
+  readonly name: string;
+  readonly version: string;
+}
+
+const osReleaseMs = 60_000;
+let osRelease: { readonly value: Promise<OperatingSystem>; readonly untilMs: number } | undefined;
+
+/** Name and version of the operating system; an upgrade under a running daemon shows within a minute. */
+export function operatingSystem(): Promise<OperatingSystem> {
+  const nowMs = performance.now();
+  if (osRelease === undefined || nowMs > osRelease.untilMs)
+    osRelease = { value: readOsRelease(), untilMs: nowMs + osReleaseMs };
+  return osRelease.value;
+}
+
+async function readOsRelease(): Promise<OperatingSystem> {
   const text = await readFile('/etc/os-release', 'utf8')
     .catch(() => readFile('/usr/lib/os-release', 'utf8'))
     .catch(() => '');
@@ -19,13 +35,6 @@ export async function operatingSystem(): Promise<{ name: string; version: string
       ?.slice(key.length + 1)
       .replace(/^(["'])(.*)\1$/, '$2');
   return { name: value('PRETTY_NAME') ?? os.type(), version: value('VERSION_ID') ?? '' };
-}
-
-/** Bytes of memory the daemon may count on, from /proc/meminfo. */
-export async function totalMemoryBytes(): Promise<number> {
-  const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
-  const kibibytes = /^MemTotal:\s+(\d+) kB$/m.exec(text)?.[1];
-  return kibibytes === undefined ? os.totalmem() : Number(kibibytes) * 1024;
 }
 
 /** Which limits this kernel can enforce. */

@@ -11,8 +11,14 @@ const magicNumbers: Readonly<Record<number, string>> = {
   2240043254: 'ramfs',
 };
 
-/** The name dockerd gives to the kind of file system that holds `path`. */
+const known = new Map<string, string>();
+
+/** The name dockerd gives to the kind of file system that holds `path`, which stays what it is. */
 export async function backingFileSystem(path: string): Promise<string> {
+  const before = known.get(path);
+  if (before !== undefined) return before;
   const { type } = await statfs(path);
-  return magicNumbers[type] ?? '<unknown>';
+  const name = magicNumbers[type] ?? '<unknown>';
+  known.set(path, name);
+  return name;
 }
