@@ -93,7 +93,12 @@ export class TestDaemon {
 
   /** Keys over those it was made with; in force after the next start or reload. */
   changeConfig(config: Readonly<Record<string, unknown>>): void {
-    this.writeConfig({ ...(JSON.parse(readFileSync(this.configPath, 'utf8')) as object), ...config });
+    this.writeConfig({ ...this.config, ...config });
+  }
+
+  /** What daemon.json says now. */
+  get config(): Readonly<Record<string, unknown>> {
+    return JSON.parse(readFileSync(this.configPath, 'utf8')) as Record<string, unknown>;
   }
 
   /** Starts the process and waits until it serves. Also used to start it again after `stop` or `kill`. */
