@@ -76,10 +76,12 @@ function openOnce(
   return new Promise((resolve, reject) => {
     let connected = false;
     const fail = (cause: Error) => reject(new NoAnswer(cause.message, connected, call.reusedSocket, { cause }));
+    // Names, values and order are dockerd's: plugins in the field have never been sent others.
     const headers = {
-      Host: 'plugin.gantry.localhost',
-      Accept: pluginMediaType,
+      Host: 'plugin.moby.localhost',
+      'User-Agent': 'Go-http-client/1.1',
       'Content-Length': String(body?.length ?? 0),
+      Accept: pluginMediaType,
       ...options.headers,
     };
     const common = { method: 'POST', path: `/${method}`, headers, agent: options.agent, signal: options.signal };
@@ -107,6 +109,8 @@ function openOnce(
           connected = true;
         });
     });
+    // A connection that is closed afterwards is closed by us; nobody is told.
+    call.removeHeader('Connection');
     call.on('error', fail);
     call.end(body);
   });

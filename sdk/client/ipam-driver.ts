@@ -1,6 +1,6 @@
 import type { IpamDriver } from '../contracts/ipam-driver';
 import { systemError } from '../errors';
-import { field, ipamDriverMethods, stringField, stringMapField } from '../wire';
+import { field, ipamDriverMethods, sortedMap, stringField, stringMapField } from '../wire';
 import type { PluginClient } from './plugin-client';
 
 /** An IPAM driver behind a socket. `avoid` of a pool request is not sent: the engine judges the answer (P-IPAM-3). */
@@ -28,7 +28,7 @@ export function connectIpamDriver(client: PluginClient): IpamDriver {
         AddressSpace: request.addressSpace,
         Pool: request.pool,
         SubPool: request.subPool,
-        Options: request.options,
+        Options: sortedMap(request.options),
         V6: request.v6,
       });
       return {
@@ -41,7 +41,7 @@ export function connectIpamDriver(client: PluginClient): IpamDriver {
       await call('releasePool', { PoolID: poolId });
     },
     async requestAddress(poolId, address, options) {
-      const body = await call('requestAddress', { PoolID: poolId, Address: address, Options: options });
+      const body = await call('requestAddress', { PoolID: poolId, Address: address, Options: sortedMap(options) });
       const given = stringField(body, 'Address');
       if (given === '') throw systemError(`remote: plugin "${client.name}" gave an empty address for pool ${poolId}`);
       return given;

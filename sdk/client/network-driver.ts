@@ -8,9 +8,11 @@ import {
   encodeInterface,
   encodeIpamData,
   encodeNetworkOptions,
+  encodeSandboxOptions,
   field,
   networkDriverMethods,
   objectField,
+  sortedMap,
   stringField,
   stringMapField,
 } from '../wire';
@@ -86,7 +88,7 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
         NetworkID: networkId,
         EndpointID: endpointId,
         SandboxKey: sandboxKey,
-        Options: encodeEndpointOptions(options),
+        Options: encodeSandboxOptions(options),
       });
       return decodeJoinResult(body);
     },
@@ -97,7 +99,7 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
       const done = await callIfThere('programExternalConnectivity', {
         NetworkID: networkId,
         EndpointID: endpointId,
-        Options: encodeEndpointOptions(options),
+        Options: encodeSandboxOptions(options),
       });
       // The protocol does not tell which ports were chosen, so only asked-for ones are known.
       return done ? options.portMap.filter(({ hostPort }) => hostPort > 0) : [];
@@ -108,7 +110,7 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
     async allocateNetwork(networkId, options, ipv4, ipv6) {
       const body = await call('allocateNetwork', {
         NetworkID: networkId,
-        Options: options,
+        Options: sortedMap(options),
         IPv4Data: encodeIpamData(ipv4),
         IPv6Data: encodeIpamData(ipv6),
       });

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { cancelled, EngineError, errorMessage, systemError } from '../errors';
 import { type Clock, systemClock, withDeadline } from '../lifecycle';
-import { activateMethod, decodeActivate, type ErrorField } from '../wire';
+import { activateMethod, decodeActivate, type ErrorField, requestText } from '../wire';
 import { parsePluginAddress } from './address';
 import { exchange, NoAnswer, openExchange, type PluginAnswer, type PluginTls, readWholeAnswer } from './exchange';
 import { PluginRefusal, readAnswer } from './read-answer';
@@ -83,6 +83,11 @@ export interface PluginClient {
   close(): void;
 }
 
+/** A plugin that serves one connection after the other would not look at a fresh one while it holds an idle one. */
+function dropIdle(agent: HttpAgent): void {
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of [...(sockets ?? [])]) socket.destroy();
+}
+
 /**
  * A client of the plugin at an address. Nothing is sent before the first call; `close` drops kept connections.
  * @throws invalid-parameter  the address has an unknown form
@@ -95,11 +100,12 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
   const maxAnswerBytes = options.maxAnswerBytes ?? 16 * 1024 * 1024;
 
   async function send(call: PluginCall, signal: AbortSignal): Promise<PluginAnswer> {
-    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const body = call.body === undefined ? undefined : Buffer.from(requestText(call.body));
     const mayRepeat = (error: unknown) =>
       error instanceof NoAnswer && !signal.aborted && (call.repeatable || !error.connected);
     // A kept connection may be stale without our knowing, so a call that must not be sent twice gets a fresh one.
     const through = call.repeatable ? agent : (false as const);
+    if (!call.repeatable) dropIdle(agent);
     const headers = options.headers?.();
     const attempt = (agentOfAttempt: HttpAgent | false) =>
       exchange(endpoint, call.method, body, {
@@ -159,7 +165,7 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
 
   async function stream(call: PluginCall): Promise<AsyncIterable<Buffer>> {
     const where = `${call.method}: plugin "${options.name}" at ${options.address}`;
-    const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+    const body = call.body === undefined ? undefined : Buffer.from(requestText(call.body));
     const late = new AbortController();
     const timeoutMs = options.timeoutMs ?? call.timeoutMs;
     const timer = timeoutMs === 0 ? undefined : setTimeout(() => late.abort(), timeoutMs);

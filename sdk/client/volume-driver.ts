@@ -1,6 +1,6 @@
 import type { VolumeDriver } from '../contracts/volume-driver';
 import { notFound, systemError } from '../errors';
-import { arrayField, decodeScope, decodeVolume, field, stringField, volumeDriverMethods } from '../wire';
+import { arrayField, decodeScope, decodeVolume, field, sortedMap, stringField, volumeDriverMethods } from '../wire';
 import type { PluginClient } from './plugin-client';
 import { PluginRefusal } from './read-answer';
 import { noRetry, type RetrySchedule } from './retry';
@@ -30,7 +30,8 @@ export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeD
       return { scope };
     },
     async create(name, opts, signal) {
-      await call('create', { Name: name, Opts: opts }, signal);
+      // dockerd may send null for no options; an empty map is understood by plugins that never saw null, too.
+      await call('create', { Name: name, Opts: sortedMap(opts) }, signal);
     },
     async remove(name, signal) {
       await call('remove', { Name: name }, signal);

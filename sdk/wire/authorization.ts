@@ -1,5 +1,6 @@
 import type { AuthorizationContext, AuthorizationRequest, AuthorizationResponse } from '../contracts/authz';
 import { arrayField, field, stringField, stringMapField } from './fields';
+import { sortedMap } from './request-text';
 
 const call = (name: string) => ({ method: `AuthZPlugin.${name}`, timeoutMs: 30_000, repeatable: true });
 
@@ -20,12 +21,12 @@ export function encodeAuthorization(request: AuthorizationRequest, response?: Au
     RequestMethod: request.method,
     RequestUri: request.uri,
     RequestBody: request.body?.toString('base64'),
-    RequestHeaders: request.headers,
+    RequestHeaders: sortedMap(request.headers),
     RequestPeerCertificates: request.peerCertificatesPem.map((pem) => Buffer.from(pem).toString('base64')),
     RequestContext: request.context && encodeContext(request.context),
     ResponseStatusCode: response?.status || undefined,
     ResponseBody: response?.body?.toString('base64'),
-    ResponseHeaders: response?.headers,
+    ResponseHeaders: response && sortedMap(response.headers),
   });
 }
 

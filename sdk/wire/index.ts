@@ -10,5 +10,6 @@ export * from './log-entry';
 export * from './media-type';
 export * from './metrics-collector';
 export * from './network-driver';
+export * from './request-text';
 export * from './secret-provider';
 export * from './volume-driver';

@@ -1,5 +1,6 @@
 import type { LogInfo, LogReadOptions } from '../contracts/log-driver';
 import { arrayField, field, stringField, stringMapField } from './fields';
+import { sortedMap } from './request-text';
 
 const call = (name: string, repeatable: boolean) => ({ method: `LogDriver.${name}`, timeoutMs: 60_000, repeatable });
 
@@ -14,7 +15,7 @@ export const logDriverMethods = {
 /** `Info` of StartLogging and ReadLogs (P-LOG-1). The container's name has its slash here. */
 export function encodeLogInfo(info: LogInfo, daemonName: string): object {
   return {
-    Config: info.options,
+    Config: sortedMap(info.options),
     ContainerID: info.containerId,
     ContainerName: `/${info.containerName}`,
     ContainerEntrypoint: info.entrypoint,
@@ -23,7 +24,7 @@ export function encodeLogInfo(info: LogInfo, daemonName: string): object {
     ContainerImageName: info.imageName,
     ContainerCreated: info.createdAt.toISOString(),
     ContainerEnv: info.env,
-    ContainerLabels: info.labels,
+    ContainerLabels: sortedMap(info.labels),
     LogPath: info.logPath,
     DaemonName: daemonName,
   };
@@ -82,7 +83,10 @@ export function decodeLogCapabilities(body: unknown): { readonly readLogs: boole
 function rfc3339(ns: bigint | undefined): string {
   if (ns === undefined) return '0001-01-01T00:00:00Z';
   const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, '0')}Z`;
+  const fraction = String(ns % 1_000_000_000n)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
+  return `${seconds}${fraction === '' ? '' : `.${fraction}`}Z`;
 }
 
 function nanoseconds(time: string): bigint | undefined {

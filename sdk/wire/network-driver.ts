@@ -8,6 +8,7 @@ import type {
   PortBinding,
 } from '../contracts/network-driver';
 import { arrayField, field, objectField, stringField, stringMapField } from './fields';
+import { sortedMap } from './request-text';
 
 const call = (name: string, repeatable: boolean) => ({
   method: `NetworkDriver.${name}`,
@@ -59,9 +60,9 @@ function protoOf(value: unknown): Proto | undefined {
 /** The options of CreateNetwork. */
 export function encodeNetworkOptions(options: DriverNetworkOptions): Record<string, unknown> {
   return {
-    [networkOptionKeys.generic]: options.generic,
     [networkOptionKeys.enableIPv4]: options.enableIPv4,
     [networkOptionKeys.enableIPv6]: options.enableIPv6,
+    [networkOptionKeys.generic]: sortedMap(options.generic),
     ...(options.internal ? { [networkOptionKeys.internal]: true } : {}),
   };
 }
@@ -80,9 +81,9 @@ export function decodeNetworkOptions(value: unknown): DriverNetworkOptions {
 export function encodeIpamData(data: readonly IpamData[]): object[] {
   return data.map((pool) => ({
     AddressSpace: pool.addressSpace,
-    Pool: pool.pool,
+    ...(Object.keys(pool.auxAddresses ?? {}).length > 0 ? { AuxAddresses: sortedMap(pool.auxAddresses!) } : {}),
     ...(pool.gateway ? { Gateway: pool.gateway } : {}),
-    ...(pool.auxAddresses ? { AuxAddresses: pool.auxAddresses } : {}),
+    Pool: pool.pool,
   }));
 }
 
@@ -96,9 +97,9 @@ export function decodeIpamData(body: unknown, name: 'IPv4Data' | 'IPv6Data'): Ip
   }));
 }
 
-/** Options of CreateEndpoint, Join and ProgramExternalConnectivity. */
+/** Options of CreateEndpoint. */
 export function encodeEndpointOptions(options: EndpointOptions): Record<string, unknown> {
-  return {
+  return sortedMap<unknown>({
     ...options.generic,
     [networkOptionKeys.exposedPorts]: options.exposedPorts.map(({ proto, port }) => ({
       Proto: protoNumbers[proto],
@@ -121,7 +122,12 @@ export function encodeEndpointOptions(options: EndpointOptions): Record<string, 
           ),
         }
       : {}),
-  };
+  });
+}
+
+/** Options of Join and ProgramExternalConnectivity: the ports of the sandbox, and nothing of the endpoint (P-NET-9). */
+export function encodeSandboxOptions({ exposedPorts, portMap }: EndpointOptions): Record<string, unknown> {
+  return encodeEndpointOptions({ exposedPorts, portMap, generic: {} });
 }
 
 /** The other way round. Ports of protocols we do not know are left out. */

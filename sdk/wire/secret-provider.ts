@@ -1,6 +1,7 @@
 import type { ProvidedSecret, SecretRequest } from '../contracts/secret-provider';
 import { systemError } from '../errors';
 import { arrayField, field, stringField, stringMapField } from './fields';
+import { sortedMap } from './request-text';
 
 /** How the method behaves on the wire. @see volumeDriverMethods */
 export const secretProviderMethods = {
@@ -12,11 +13,11 @@ export function encodeSecretRequest(request: SecretRequest): object {
   const { serviceEndpoint: endpoint } = request;
   const fields: Record<string, unknown> = {
     SecretName: request.secretName,
-    SecretLabels: request.secretLabels,
+    SecretLabels: sortedMap(request.secretLabels),
     ServiceHostname: request.serviceHostname,
     ServiceID: request.serviceId,
     ServiceName: request.serviceName,
-    ServiceLabels: request.serviceLabels,
+    ServiceLabels: sortedMap(request.serviceLabels),
     ServiceEndpointSpec: endpoint && {
       Mode: endpoint.mode,
       Ports: endpoint.ports.map((port) => ({

@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { referenceVolumeDriver } from '../../conformance';
@@ -15,7 +16,7 @@ beforeEach(async () => {
   socketPath = join(folder, 'plugin.sock');
 });
 afterEach(async () => {
-  server?.closeAllConnections();
+  server?.closeAllConnections?.();
   await new Promise((done) => (server ? server.close(done) : done(undefined)));
   server = undefined;
   await rm(folder, { recursive: true });
@@ -56,7 +57,7 @@ test('a call is a POST with a JSON body and no content type', async () => {
   expect(seen).toMatchObject([
     {
       path: '/VolumeDriver.Create',
-      body: '{"Name":"x","Opts":{}}',
+      body: '{"Name":"x","Opts":{}}\n',
       headers: { accept: 'application/vnd.docker.plugins.v1.2+json' },
     },
   ]);
@@ -122,7 +123,7 @@ test('a call that a broken connection may have delivered is repeated only when t
   await expect(client({ retry }).call(call)).rejects.toMatchObject({ kind: 'unavailable' });
   expect(seen).toHaveLength(1);
   await expect(client({ retry }).call({ ...call, repeatable: true })).rejects.toMatchObject({ kind: 'unavailable' });
-  expect(seen.map(({ body }) => body)).toEqual([1, 2, 3].map(() => '{"Name":"x","Opts":{}}'));
+  expect(seen.map(({ body }) => body)).toEqual([1, 2, 3].map(() => '{"Name":"x","Opts":{}}\n'));
 });
 
 test('an HTTP answer is never tried again', async () => {
@@ -170,6 +171,25 @@ test('errors keep their kind between our server and our client', async () => {
 
 test.each(['plugin.sock', 'unix://plugin.sock', 'npipe:////x', 'tcp://'])('the address %s is refused', (address) => {
   expect(() => connectPlugin({ name: 'x', address })).toThrow(`plugin address "${address}"`);
+});
+
+test('a plugin that serves one connection after the other is not kept waiting by an idle one', async () => {
+  const http = createServer((request, response) => void request.resume().on('end', () => response.end('{}')));
+  let turn = Promise.resolve();
+  server = createTcpServer({ pauseOnConnect: true }, (socket) => {
+    turn = turn.then(async () => {
+      const closed = new Promise<void>((done) => socket.once('close', () => done()));
+      http.emit('connection', socket);
+      socket.resume();
+      await closed;
+    });
+  }) as Server;
+  await new Promise<void>((done) => server!.listen(socketPath, done));
+  const patient = client();
+  for (const repeatable of [true, false, true, false])
+    await patient.call({ ...call, method: 'VolumeDriver.Get', repeatable });
+  patient.close();
+  await turn;
 });
 
 test('a plugin whose queue of connections is full for a moment is asked again', async () => {

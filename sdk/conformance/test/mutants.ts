@@ -74,7 +74,7 @@ export function wireMutants(prefix: string, kind: string, probe: string, said = 
     'error-form': when(
       said,
       () => 500,
-      ({ headers }) => headers.host === 'plugin.gantry.localhost',
+      ({ headers }) => headers.host === 'plugin.moby.localhost',
     ),
   };
   return Object.fromEntries(Object.entries(faults).map(([id, fault]) => [`${prefix}.wire.${id}`, { fault }]));

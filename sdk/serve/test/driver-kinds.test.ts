@@ -117,7 +117,8 @@ test('a network driver behind a socket is told and tells what one in process is 
       endpointOptions,
     ),
     await driver.endpointInfo('n1', 'e1'),
-    await driver.join('n1', 'e1', '/run/netns/x', endpointOptions),
+    // Only the ports: Join is told of the sandbox, not of the endpoint (P-NET-9).
+    await driver.join('n1', 'e1', '/run/netns/x', { ...endpointOptions, generic: {} }),
     await driver.revokeExternalConnectivity?.('n1', 'e1'),
     await driver.leave('n1', 'e1'),
     await driver.deleteEndpoint('n1', 'e1'),
@@ -148,8 +149,8 @@ test('the requests of a network driver are on the wire as plugins know them', as
   );
   await driver.join('n1', 'e1', '/run/netns/x', endpointOptions);
   expect(bodies).toEqual([
-    '{"NetworkID":"n1","Options":{"com.docker.network.generic":{"a":"b"},"com.docker.network.enable_ipv4":true,"com.docker.network.enable_ipv6":false},"IPv4Data":[],"IPv6Data":[]}',
-    '{"NetworkID":"n1","EndpointID":"e1","SandboxKey":"/run/netns/x","Options":{"acme.speed":"fast","com.docker.network.endpoint.exposedports":[{"Proto":6,"Port":80}],"com.docker.network.portmap":[{"Proto":17,"IP":"","Port":53,"HostIP":"127.0.0.1","HostPort":5353,"HostPortEnd":5360}]}}',
+    '{"NetworkID":"n1","Options":{"com.docker.network.enable_ipv4":true,"com.docker.network.enable_ipv6":false,"com.docker.network.generic":{"a":"b"}},"IPv4Data":[],"IPv6Data":[]}\n',
+    '{"NetworkID":"n1","EndpointID":"e1","SandboxKey":"/run/netns/x","Options":{"com.docker.network.endpoint.exposedports":[{"Proto":6,"Port":80}],"com.docker.network.portmap":[{"Proto":17,"IP":"","Port":53,"HostIP":"127.0.0.1","HostPort":5353,"HostPortEnd":5360}]}}\n',
   ]);
 });
 
@@ -162,7 +163,7 @@ test('a network driver that changes an address it was given is refused and undon
   await expect(connectNetworkDriver(client).createEndpoint('n1', 'e1', given, endpointOptions)).rejects.toThrow(
     'remote: plugin "raw" changed the address it was given for endpoint e1',
   );
-  expect(bodies.at(-1)).toBe('{"NetworkID":"n1","EndpointID":"e1"}');
+  expect(bodies.at(-1)).toBe('{"NetworkID":"n1","EndpointID":"e1"}\n');
 });
 
 test('a network driver with an unknown scope is refused', async () => {
