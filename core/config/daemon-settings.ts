@@ -50,7 +50,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     maxConcurrentDownloads: values['max-concurrent-downloads'],
     maxConcurrentUploads: values['max-concurrent-uploads'],
     maxDownloadAttempts: values['max-download-attempts'],
-    builder: values.builder,
+    builder: { ...values.builder, prefersBuildkit: values.features.buildkit !== false },
     logDriver: values['log-driver'],
     logOpts: values['log-opts'],
     defaultRuntime: values['default-runtime'],

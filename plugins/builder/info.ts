@@ -1,6 +1,6 @@
 import type { SystemInfo } from '@gantry/sdk';
+import { inUse, listPrunable } from './cache/prunable';
 import type { Builder } from './engine/builder';
-import { inUse, listPrunable } from './routes/prune';
 
 /** The builder's part of GET /system/df. */
 export function builderInfo(builder: Builder): SystemInfo {

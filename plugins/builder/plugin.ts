@@ -9,6 +9,7 @@ import {
   MetricsSource1,
   SystemInfo1,
 } from '@gantry/sdk';
+import { BuildkitServer } from './buildkit-server/buildkit-server';
 import { BuildCache, type CachePolicy } from './cache/build-cache';
 import { CacheMounts } from './cache/cache-mounts';
 import { builderConfig } from './config';
@@ -80,8 +81,10 @@ export const plugin = definePlugin({
     const builds = new RunningBuilds();
     onStop(builds);
     const metrics = new BuildCounts();
+    const server = new BuildkitServer(builder, { builds, counts: metrics, afterBuild });
+    onStop(server);
     return {
-      routes: { routes: buildRoutes(builder, builds, metrics, afterBuild) },
+      routes: { routes: buildRoutes(builder, builds, metrics, afterBuild, server) },
       info: builderInfo(builder),
       metrics,
     };

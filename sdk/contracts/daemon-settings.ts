@@ -78,6 +78,8 @@ export interface DaemonSettings {
     readonly allowInsecure: boolean;
     /** `buildkit`: path of the socket of a BuildKit daemon. */
     readonly buildkit: string | undefined;
+    /** Clients that can do either are told to build as clients of BuildKit; `features.buildkit`. */
+    readonly prefersBuildkit: boolean;
   };
 
   readonly logDriver: string;

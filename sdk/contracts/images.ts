@@ -58,6 +58,8 @@ export interface ImageCommit {
   readonly containerConfig?: object;
   /** The command shown by `docker history`. */
   readonly createdBy: string;
+  /** The history stays as it is: for a commit that adds no layer. */
+  readonly unrecorded?: boolean;
   readonly author: string;
   readonly comment: string;
   /** Default: the parent's, or this machine's. */

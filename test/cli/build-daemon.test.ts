@@ -62,7 +62,7 @@ test('the real client builds, with and without its deprecation switch, and runs 
   writeFileSync(join(daemon().folder, 'outside'), 'FROM busybox\nCOPY src/a /from-outside\n');
   const outside = await daemon().cli.ok('build', '-q', '-f', join(daemon().folder, 'outside'), folder);
   expect(await addedFiles(api(), outside.trim(), 1)).toEqual({ '/from-outside': expect.stringMatching(/a$/) });
-  expect((await api().get('/_ping')).headers['builder-version']).toBe('1');
+  expect((await api().get('/_ping')).headers['builder-version']).toBe('2');
 });
 
 test('only what changed is built again, whatever the times of the files', async () => {
@@ -128,7 +128,7 @@ test.each([
   [{ t: 'UPPER' }, 'must be lowercase'],
   [{ buildargs: '{' }, 'error reading build args'],
   [{ labels: '[1]' }, 'error reading labels'],
-  [{ version: '2' }, 'buildkit is not enabled on daemon'],
+  [{ version: '2' }, 'needs the session of its client'],
   [{ version: '7' }, 'invalid version 7'],
   [{ remote: 'nonsense' }, 'could not be recognized as URL'],
   [{ outputs: '[{"Type":"local"}]' }, 'outputs are a feature of BuildKit'],

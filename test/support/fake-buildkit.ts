@@ -21,9 +21,14 @@ export function grpcFrame(message: Buffer): Buffer {
 }
 
 /** One call with one message each way. @returns the framed answer and the trailers */
-export async function call(session: ClientHttp2Session, path: string, body: Buffer) {
+export async function call(
+  session: ClientHttp2Session,
+  path: string,
+  body: Buffer,
+  more: Readonly<Record<string, string>> = {},
+) {
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-  const stream = session.request(headers);
+  const stream = session.request({ ...headers, ...more });
   let trailers: IncomingHttpHeaders = {};
   stream.on('trailers', (received) => {
     trailers = received;

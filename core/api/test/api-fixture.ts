@@ -154,6 +154,7 @@ const fixtureSettings = {
     cachePolicies: [],
     allowHostNetwork: true,
     allowInsecure: false,
+    prefersBuildkit: true,
     buildkit: undefined,
   },
   storageDriver: 'overlay2',

@@ -29,7 +29,7 @@ test('ping answers GET with OK and HEAD without body, with the headers clients n
     'docker-experimental': 'false',
     ostype: 'linux',
     server: 'Gantry/0.1.0 (linux)',
-    'builder-version': '1',
+    'builder-version': '2',
     swarm: 'inactive',
     'cache-control': 'no-cache, no-store, must-revalidate',
     pragma: 'no-cache',

@@ -58,7 +58,10 @@ const schema = object({
 
 type Written = typeof schema extends ConfigSchema<infer T> ? T : never;
 
-const builder: ConfigSchema<DaemonSettings['builder']> = {
+/** What the key itself says. */
+type BuilderKey = Omit<DaemonSettings['builder'], 'prefersBuildkit'>;
+
+const builder: ConfigSchema<BuilderKey> = {
   expects: schema.expects,
   parse(value, pointer) {
     const result = schema.parse(value, pointer);
@@ -67,7 +70,7 @@ const builder: ConfigSchema<DaemonSettings['builder']> = {
 };
 
 /** What the builder is told. */
-function settingsOf({ gc, entitlements, buildkit }: Written): DaemonSettings['builder'] {
+function settingsOf({ gc, entitlements, buildkit }: Written): BuilderKey {
   const policies = gc?.policy?.map(({ keepStorage, reservedSpace, maxUsedSpace, filter: unused }) => ({
     maximumBytes: maxUsedSpace ?? reservedSpace ?? keepStorage ?? 0,
     unusedForMs: Math.max(0, ...(unused ?? [])),
@@ -84,7 +87,7 @@ function settingsOf({ gc, entitlements, buildkit }: Written): DaemonSettings['bu
 
 /** How images are built. */
 export const buildingKeys = {
-  builder: key<DaemonSettings['builder']>({
+  builder: key<BuilderKey>({
     schema: builder,
     fallback: settingsOf({ gc: undefined, entitlements: undefined, buildkit: undefined }),
     fallbackText: 'the limits of the builder plugin',

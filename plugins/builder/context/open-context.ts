@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,7 +11,7 @@ import { checkOut, isGitUrl, parseGitUrl } from './git-checkout';
 import { download } from './http-download';
 import { IgnorePatterns } from './ignore-patterns';
 import { ListedTree } from './listed-tree';
-import { resolvePath, type SourceTree } from './source-tree';
+import { resolvePath, type SourceEntry, type SourceTree } from './source-tree';
 import { TarTree } from './tar-tree';
 
 /** What a build is made from. */
@@ -49,7 +49,7 @@ export async function openContext(
   const path = dockerfile === '' ? defaultName : dockerfile;
   if (remote === '') return fromTree(await spool(body, folder, signal), path);
   body.resume();
-  if (isGitUrl(remote)) return fromGit(remote, path, folder, files, signal);
+  if (isGitUrl(remote)) return fromTree(await gitTree(remote, path, folder, files, signal), path);
   if (!/^https?:\/\//.test(remote))
     throw invalidParameter(
       `remoteURL (${remote}) could not be recognized as URL: use http://, https:// or a git address`,
@@ -63,13 +63,54 @@ export async function openContext(
   return fromTree(tree, path);
 }
 
-async function fromGit(
+/**
+ * Takes in a context without looking for a Dockerfile.
+ *
+ * @throws system, invalid-parameter  as `openContext`
+ */
+export async function openRemoteTree(
+  { remote, dockerfile, body }: ContextRequest,
+  folder: string,
+  files: FileWorkers,
+  signal: AbortSignal,
+): Promise<ListedTree> {
+  if (remote === '') return spool(body, folder, signal);
+  if (isGitUrl(remote)) return gitTree(remote, dockerfile, folder, files, signal);
+  const file = join(folder, 'remote');
+  const { contentType } = await download(remote, file, () => {}, signal);
+  if (contentType === 'text/plain') {
+    const items = [{ path: defaultName, entry: await downloadedFile(file) }];
+    return new ListedTree(items);
+  }
+  const tree = await spool(createReadStream(file), folder, signal);
+  await ignore(tree, dockerfile);
+  return tree;
+}
+
+async function downloadedFile(path: string): Promise<SourceEntry> {
+  const { size } = await stat(path);
+  return {
+    type: 'file',
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    size,
+    modifiedNs: 0n,
+    linkName: '',
+    content: { path: toBytes(path), offset: 0 },
+    digest: undefined,
+    device: undefined,
+    xattrs: new Map(),
+  };
+}
+
+async function gitTree(
   remote: string,
   path: string,
   folder: string,
   files: FileWorkers,
   signal: AbortSignal,
-): Promise<BuildContext> {
+): Promise<ListedTree> {
   const git = parseGitUrl(remote);
   const checkout = join(folder, 'git');
   await checkOut(git, checkout, { keepGitDirectory: false }, signal);
@@ -82,7 +123,7 @@ async function fromGit(
   });
   const tree = new ListedTree(selected!.items);
   await ignore(tree, path);
-  return fromTree(tree, path);
+  return tree;
 }
 
 /** Writes the body down, uncompressed, and reads what is in it. */

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
-import { invalidParameter } from '@gantry/sdk';
+import { EngineError, invalidParameter } from '@gantry/sdk';
 import { globExpression, hasWildcards } from '../context/glob';
 import { IgnorePatterns } from '../context/ignore-patterns';
 import { resolvePath, type SourceEntry, type SourceTree } from '../context/source-tree';
@@ -34,6 +34,16 @@ export interface CopySource {
   readonly isDownload?: boolean;
   /** Directories before what is in them. */
   readonly items: readonly CopyItem[];
+}
+
+/** What an instruction names is not there. */
+export class MissingFile extends EngineError {
+  constructor(
+    message: string,
+    readonly path: string,
+  ) {
+    super('invalid-parameter', message);
+  }
 }
 
 /**
@@ -117,10 +127,8 @@ class Finder {
     const entry = found === undefined ? undefined : tree.find(found);
     if (found === undefined || entry === undefined) {
       const missing = `stat ${toText(path)}: file does not exist`;
-      throw failed(
-        request,
-        request.fromContext ? `file not found in build context or excluded by .dockerignore: ${missing}` : missing,
-      );
+      const problem = `file not found in build context or excluded by .dockerignore: ${missing}`;
+      throw new MissingFile(`${request.instruction} failed: ${request.fromContext ? problem : missing}`, toText(path));
     }
     const items: CopyItem[] = [{ path: '', entry }];
     const isDirectory = entry.type === 'directory';

@@ -47,7 +47,7 @@ export function readSource(text: string, file: string): SourceFile {
     }
     if (joined.trim() === '') continue;
     if (hasGap) warnings.push(`Empty continuation line found in: ${joined.trim()}`);
-    const position = { file, line, text: joined.trim() };
+    const position = { file, line, lastLine: Math.min(index + 1, physical.length), text: joined.trim() };
     const heredocs: Heredoc[] = [];
     if (mayHaveHeredocs.test(joined) && joined.includes('<<'))
       for (const marker of heredocMarkers(joined)) {

@@ -66,13 +66,18 @@ export class StageArgs {
 
   constructor(private readonly build: BuildArgs) {}
 
-  /** @returns what the history says of it */
-  declare(instruction: InstructionOf<'arg'>, variables: Variables, escapeChar: string): string {
+  /**
+   * @param showValues rather than defaults
+   * @returns what the history says of it
+   */
+  declare(instruction: InstructionOf<'arg'>, variables: Variables, escapeChar: string, showValues: boolean): string {
     const said = instruction.args.map((arg) => {
       const name = expandWord(arg.name, variables, escapeChar);
       const fallback = arg.value === undefined ? undefined : expandWord(arg.value, variables, escapeChar);
-      this.values.set(name, this.build.value(name) ?? fallback ?? this.build.global(name));
-      return fallback === undefined ? name : `${name}=${fallback}`;
+      const value = this.build.value(name) ?? fallback ?? this.build.global(name);
+      this.values.set(name, value);
+      const shown = showValues ? value : fallback;
+      return shown === undefined ? name : `${name}=${shown}`;
     });
     return `ARG ${said.join(' ')}`;
   }

@@ -1,3 +1,6 @@
+import type { SourcePosition } from '../dockerfile/source-position';
+import type { BuildDialect } from './dialect';
+
 /** What a client asks of a build. @see Docker Engine API, POST /build */
 export interface BuildRequest {
   /** Path in the context; empty = `Dockerfile`. */
@@ -14,6 +17,8 @@ export interface BuildRequest {
   readonly platform: string;
   readonly cacheFrom: readonly string[];
   readonly noCache: boolean;
+  /** Names of stages for which nothing is taken from the cache. */
+  readonly noCacheStages: readonly string[];
   /** Ask the registry even when the base image is here. */
   readonly pull: boolean;
   /** Only the image's id is answered. */
@@ -29,6 +34,7 @@ export interface BuildRequest {
   readonly resources: Readonly<Record<string, unknown>>;
   /** The client's session, for secrets and agents; empty = none. */
   readonly session: string;
+  readonly dialect: BuildDialect;
   /** AuthConfig documents by registry. */
   readonly registryConfig: Readonly<Record<string, unknown>>;
 }
@@ -38,6 +44,8 @@ export class StepFailed extends Error {
   constructor(
     message: string,
     readonly code: number,
+    /** The instruction that ran the command. */
+    readonly at: SourcePosition,
   ) {
     super(message);
     this.name = 'StepFailed';

@@ -9,19 +9,44 @@ import {
   type ImageSummary,
   invalidParameter,
 } from '@gantry/sdk';
+import type { ContextTrees } from '../context/context-trees';
 import type { SourceTree } from '../context/source-tree';
-import type { CopySource, SelectRequest } from '../copy/select-files';
+import { type CopySource, digestOf, findSources, type SelectRequest } from '../copy/select-files';
 import type { Dockerfile } from '../dockerfile/instructions';
+import { getCredentials } from '../session/credentials';
 import type { BuildRequest } from './build-request';
 import type { Builder } from './builder';
 import type { BuildOutput } from './output';
+import type { BuildProgress } from './progress';
 import type { Step } from './stage-runner';
 import type { StageState } from './stage-state';
 
+/** What an image takes over from its stage. */
+type CommittedState = Pick<StageState, 'imageId' | 'config' | 'author' | 'platform'>;
+
+const wholeTree = {
+  instruction: 'COPY',
+  sources: ['.'],
+  excludes: [],
+  parents: false,
+  fromContext: true,
+} as const;
+/** Everything as it is, to the root. */
+const copyAll = {
+  instruction: 'COPY',
+  destination: '/',
+  chown: undefined,
+  owner: undefined,
+  chmod: undefined,
+  unpack: 'none',
+  parents: false,
+} as const;
+
 /** A commit of a build step. */
 export interface StepCommit {
-  readonly state: StageState;
-  readonly createdBy: string;
+  readonly state: CommittedState;
+  /** Undefined = nothing is added to the history. */
+  readonly createdBy: string | undefined;
   /** Under which the result is kept. */
   readonly key: string;
   readonly containerId?: string;
@@ -46,8 +71,9 @@ export class Build {
     readonly builder: Builder,
     readonly request: BuildRequest,
     readonly dockerfile: Dockerfile,
-    readonly tree: SourceTree | undefined,
+    readonly trees: ContextTrees,
     readonly folder: string,
+    readonly progress: BuildProgress,
     readonly stageImage: (name: string, before: number) => Promise<{ imageId: string | undefined }> | undefined,
   ) {
     this.lease = builder.images.lease();
@@ -63,7 +89,12 @@ export class Build {
   }
 
   /** The image of an equal step. */
-  async lookUp(key: string, createdBy: string, state: StageState, signal: AbortSignal): Promise<string | undefined> {
+  async lookUp(
+    key: string,
+    createdBy: string,
+    state: CommittedState,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     if (this.request.noCache) return undefined;
     const known = await this.builder.cache.find(key);
     if (known !== undefined && this.lease.hold(known)) return known;
@@ -75,7 +106,7 @@ export class Build {
   private async lookUpElsewhere(
     key: string,
     createdBy: string,
-    state: StageState,
+    state: CommittedState,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { images } = this.builder;
@@ -107,26 +138,37 @@ export class Build {
         config: state.config,
         lease: this.lease,
         step: key,
-        createdBy,
+        createdBy: createdBy ?? '',
+        ...(createdBy === undefined ? { unrecorded: true } : {}),
         author: state.author,
-        comment: comment ?? '',
+        comment: comment ?? this.request.dialect.comment,
         ...(state.imageId === undefined ? { platform: { os, architecture, ...(variant ? { variant } : {}) } } : {}),
       },
       signal,
     );
-    await this.builder.cache.add(key, image.id, createdBy);
+    await this.builder.cache.add(key, image.id, createdBy ?? '');
     return image.id;
   }
 
   /** A base image, fetched when it is not here. Asked for once in a build. */
-  base(reference: string, platform: string, output: BuildOutput, signal: AbortSignal): Promise<ImageSummary> {
+  base(
+    reference: string,
+    platform: string,
+    output: BuildOutput | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageSummary> {
     const key = `${reference} ${platform}`;
     let found = this.bases.get(key);
     if (found === undefined) {
-      found = this.findBase(reference, platform, output, signal).then((image) => {
+      const shown = this.progress.base(reference, output);
+      found = this.findBase(reference, platform, shown.output, signal).then((image) => {
         this.lease.hold(image.id);
         return image;
       });
+      found.then(
+        () => shown.end(),
+        (error: unknown) => shown.end(error),
+      );
       this.bases.set(key, found);
     }
     return found;
@@ -134,11 +176,13 @@ export class Build {
 
   /** The image behind `--from`: an earlier stage, or an image by name. */
   async sourceImage(from: string, { stage, state, output, signal }: Step): Promise<string | undefined> {
-    const earlier = this.stageImage(from, stage.index);
+    const named = this.trees.named(from);
+    const earlier = named === undefined ? this.stageImage(from, stage.index) : undefined;
     if (earlier !== undefined) return (await earlier).imageId;
     if (from === 'scratch') return undefined;
     try {
-      return (await this.base(from, state.platform, output, signal)).id;
+      const reference = named?.kind === 'image' ? named.reference : from;
+      return (await this.base(reference, state.platform, output, signal)).id;
     } catch (error) {
       throw new EngineError(
         error instanceof EngineError ? error.kind : 'system',
@@ -226,17 +270,7 @@ export class Build {
     } as const;
     const found = await this.selectFromImage(from, request, step);
     try {
-      await this.builder.files.copy({
-        instruction: 'COPY',
-        root: target,
-        destination: '/',
-        sources: await found.open(),
-        chown: undefined,
-        owner: undefined,
-        chmod: undefined,
-        unpack: 'none',
-        parents: false,
-      });
+      await this.builder.files.copy({ ...copyAll, root: target, sources: await found.open() });
     } finally {
       await found.close();
     }
@@ -259,6 +293,40 @@ export class Build {
     } finally {
       await source.close();
     }
+  }
+
+  /** The last image of a build with what is the client's to say. @returns undefined when there is none */
+  async finishImage(state: StageState, signal: AbortSignal): Promise<string | undefined> {
+    const { labels } = this.request;
+    if (state.imageId !== undefined && Object.keys(labels).length === 0) return state.imageId;
+    const config = { ...state.config, Labels: { ...state.config.Labels, ...labels } };
+    const text = JSON.stringify([state.imageId, config, this.createdAt?.getTime(), 'finish']);
+    const key = createHash('sha256').update(text).digest('hex');
+    const known = await this.lookUp(key, '', state, signal);
+    return known ?? this.commit({ state: { ...state, config }, createdBy: undefined, key, signal });
+  }
+
+  /** An image that has the files of a context and nothing else. */
+  async imageOfTree(tree: SourceTree, platform: string, signal: AbortSignal): Promise<string> {
+    const sources = await findSources(tree, wholeTree);
+    const text = JSON.stringify([platform, await digestOf(sources), 'tree']);
+    const key = createHash('sha256').update(text).digest('hex');
+    const state = { imageId: undefined, config: {}, author: '', platform };
+    const known = await this.lookUp(key, '', state, signal);
+    if (known !== undefined) return known;
+    let made: string | undefined;
+    await this.withRootFilesystem(undefined, async (id, root) => {
+      await this.builder.files.copy({ ...copyAll, root, sources });
+      made = await this.commit({
+        state,
+        createdBy: 'COPY . / # buildkit',
+        key,
+        containerId: id,
+        consume: true,
+        signal,
+      });
+    });
+    return made!;
   }
 
   /** A container of a step. */
@@ -294,6 +362,15 @@ export class Build {
     this.lease.end();
   }
 
+  /** From the request, or from the client itself over its session. */
+  private async credentialsFor(reference: string, signal: AbortSignal): Promise<unknown> {
+    const host = hostOf(reference);
+    const given = givenCredentials(host, this.request.registryConfig);
+    if (given !== undefined || this.request.session === '') return given;
+    const session = await this.builder.sessions.get(this.request.session, signal);
+    return getCredentials(session, host ?? 'registry-1.docker.io', signal);
+  }
+
   private later(work: Promise<void>): void {
     this.removals.push(work);
     work.catch((error: unknown) => {
@@ -315,7 +392,7 @@ export class Build {
       });
       if (local !== undefined && fits(local, platform)) return local;
     }
-    const credentials = credentialsFor(reference, this.request.registryConfig);
+    const credentials = await this.credentialsFor(reference, signal);
     return images.pull(
       { reference, platform, ...(credentials === undefined ? {} : { credentials }) },
       (message) => output.message(message),
@@ -329,10 +406,15 @@ function fits({ os, architecture }: ImageSummary, platform: string): boolean {
   return os === wantedOs && (architecture === '' || architecture === wantedArchitecture);
 }
 
-/** What the client knows for the registry of an image. */
-function credentialsFor(reference: string, config: Readonly<Record<string, unknown>>): unknown {
-  const [first = '', ...rest] = reference.split('/');
-  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  const keys = isHost ? [first, `https://${first}`, `http://${first}`] : ['https://index.docker.io/v1/', 'docker.io'];
+/** What the request knows for the registry of an image. */
+function givenCredentials(host: string | undefined, config: Readonly<Record<string, unknown>>): unknown {
+  const keys =
+    host === undefined ? ['https://index.docker.io/v1/', 'docker.io'] : [host, `https://${host}`, `http://${host}`];
   return keys.map((key) => config[key]).find((value) => value !== undefined);
+}
+
+/** The registry of an image; undefined = Docker Hub. */
+function hostOf(reference: string): string | undefined {
+  const [first = '', ...rest] = reference.split('/');
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : undefined;
 }

@@ -3,6 +3,7 @@ import { assertNever, invalidParameter } from '@gantry/sdk';
 import { durationText } from '../dockerfile/duration';
 import { expandWord, expandWords, type Variables } from '../dockerfile/expand';
 import type { CommandLine, Healthcheck, Instruction, InstructionKind, InstructionOf } from '../dockerfile/instructions';
+import type { BuildDialect } from './dialect';
 import { checkSignal } from './signals';
 import { type StageState, shellOf, variablesOf } from './stage-state';
 
@@ -23,16 +24,18 @@ export function applyMetadata(
   instruction: Extract<Instruction, { kind: MetadataKind }>,
   state: StageState,
   escapeChar: string,
+  dialect: BuildDialect,
 ): string {
   const { config } = state;
   const variables = variablesOf(state);
   const expand = (word: string) => expandWord(word, variables, escapeChar);
   switch (instruction.kind) {
     case 'arg':
-      return state.args.declare(instruction, variables, escapeChar);
+      return state.args.declare(instruction, variables, escapeChar, dialect.showsArgValues);
     case 'cmd':
       config.Cmd = words(instruction.command, state);
       if (instruction.command.words.length > 0) state.commandSet = true;
+      if (dialect.escapesArgs) config.ArgsEscaped = true;
       return `CMD ${quoted(config.Cmd)}`;
     case 'entrypoint':
       config.Entrypoint = words(instruction.command, state);
@@ -55,7 +58,7 @@ export function applyMetadata(
     case 'expose': {
       const ports = instruction.ports.toSorted().flatMap((port) => expandWords(port, variables, escapeChar));
       config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.flatMap(exposed)) };
-      return `EXPOSE ${ports.join(' ')}`;
+      return dialect.ports(ports);
     }
     case 'healthcheck':
       config.Healthcheck = instruction.health;

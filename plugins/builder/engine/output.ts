@@ -7,12 +7,20 @@ export interface BuildOutput {
   /** Text of stderr: red, as the classic builder has it. */
   errorText(text: string): void;
   message(message: ProgressMessage): void;
+  /** What a command says. */
+  log(source: 'stdout' | 'stderr', text: string): void;
+  /** The step was carried out before. */
+  cached(): void;
 }
+
+const red = (text: string) => `\u001b[91m${text}\u001b[0m`;
 
 const toMessages = (send: (message: ProgressMessage) => void): BuildOutput => ({
   text: (stream) => send({ stream }),
-  errorText: (stream) => send({ stream: `\u001b[91m${stream}\u001b[0m` }),
+  errorText: (stream) => send({ stream: red(stream) }),
   message: send,
+  log: (source, text) => send({ stream: source === 'stdout' ? text : red(text) }),
+  cached: () => send({ stream: ' ---> Using cache\n' }),
 });
 
 /** A build's output as one stream of messages. */

@@ -1,19 +1,33 @@
 import { rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import type { ProgressMessage } from '@gantry/sdk';
-import { openContext } from '../context/open-context';
+import { EngineError, errorMessage } from '@gantry/sdk';
+import type { ContextTrees } from '../context/context-trees';
+import type { Instruction } from '../dockerfile/instructions';
 import { parseDockerfile, parseTriggers } from '../dockerfile/parse-dockerfile';
+import { LocatedError } from '../dockerfile/source-position';
 import { Build } from './build';
 import { BuildArgs } from './build-args';
 import type { BuildRequest } from './build-request';
 import type { Builder } from './builder';
-import { type BuildOutput, OrderedOutput, outputTo } from './output';
+import { fullReference } from './full-reference';
+import type { BuildOutput } from './output';
 import { hostPlatform, parsePlatform, platformArgs } from './platform';
+import type { BuildProgress, StageProgress } from './progress';
 import { type BuildPlan, type PlannedStage, planBuild } from './stage-plan';
-import { carryOut, shortId } from './stage-runner';
+import { carryOut, type Step } from './stage-runner';
 import { initialState, type StageState } from './stage-state';
 
-/** A build that is known to make sense: its context is here, its Dockerfile is read. */
+/** What a build begins with. */
+export interface BuildInput {
+  /** Text of the Dockerfile. */
+  readonly dockerfile: string;
+  /** As messages name it. */
+  readonly dockerfileName: string;
+  readonly trees: ContextTrees;
+  /** What is to be there before the first step, once the base images are. */
+  readonly load?: (plan: BuildPlan) => Promise<void>;
+}
+
+/** A build that is known to make sense: its Dockerfile is read. */
 export interface PreparedBuild {
   /**
    * Carries it out, and gives the image its names.
@@ -21,7 +35,7 @@ export interface PreparedBuild {
    * @returns the image's id
    * @throws StepFailed, or what kept a step from being carried out
    */
-  run(send: (message: ProgressMessage) => void, signal: AbortSignal): Promise<string>;
+  run(progress: BuildProgress, signal: AbortSignal): Promise<string>;
   /** Removes what it kept on disk; to be called in any case. */
   close(): Promise<void>;
 }
@@ -29,38 +43,39 @@ export interface PreparedBuild {
 /**
  * Takes in the context and reads the Dockerfile: what can be wrong before the first step is found here.
  *
+ * @param open takes in the context; what it writes into the folder stays until the build is closed
  * @throws invalid-parameter, system  nothing is left behind then
  */
 export async function prepareBuild(
   request: BuildRequest,
-  body: Readable,
   builder: Builder,
-  signal: AbortSignal,
+  open: (folder: string) => Promise<BuildInput>,
 ): Promise<PreparedBuild> {
   const folder = await builder.scratch.folder();
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     const platform = request.platform === '' ? hostPlatform() : parsePlatform(request.platform);
-    const context = await openContext({ ...request, body }, folder, builder.files, signal);
-    const dockerfile = parseDockerfile(context.dockerfile, context.dockerfileName);
+    const input = await open(folder);
+    const dockerfile = parseDockerfile(input.dockerfile, input.dockerfileName);
     const args = new BuildArgs(request.buildArgs, platformArgs(platform));
     args.declareGlobals(dockerfile);
-    const plan = planBuild(dockerfile, args, request.target, request.labels);
-    const stages = new Stages(plan, args, platform);
-    const build = new Build(builder, request, dockerfile, context.tree, folder, (name, before) =>
-      stages.named(name, before),
+    const labels = request.dialect.labelsAreSteps ? request.labels : {};
+    const plan = planBuild(dockerfile, args, request.target, labels, request.dialect, (name) =>
+      input.trees.named(name),
     );
-    return { run: (send, stop) => stages.run(build, send, stop), close };
+    const stages = new Stages(plan, args, platform, input.load);
+    return {
+      run(progress, stop) {
+        const stageImage = (name: string, before: number) => stages.named(name, before);
+        return stages.run(new Build(builder, request, dockerfile, input.trees, folder, progress, stageImage), stop);
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
-
-const warningText = (warnings: readonly string[]) =>
-  [...warnings, 'Empty continuation lines will become errors in a future release.']
-    .map((warning) => `[WARNING]: ${warning}\n`)
-    .join('');
 
 /** The stages of one build, each begun as soon as those it needs are done. */
 class Stages {
@@ -71,6 +86,7 @@ class Stages {
     private readonly plan: BuildPlan,
     private readonly args: BuildArgs,
     private readonly platform: string,
+    private readonly load: BuildInput['load'],
   ) {}
 
   /** An earlier stage's result, by name or number; undefined when no stage is called so. */
@@ -79,31 +95,21 @@ class Stages {
     return index === undefined ? undefined : this.results.get(index);
   }
 
-  async run(build: Build, send: (message: ProgressMessage) => void, signal: AbortSignal): Promise<string> {
+  async run(build: Build, signal: AbortSignal): Promise<string> {
     const { stages, target } = this.plan;
-    const { globalArgs } = build.dockerfile;
+    const { progress, request, builder } = build;
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const output = new OrderedOutput(send, stages.length);
-    const total = globalArgs.length + stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, 0);
-    let number = 1;
-    const first = outputTo(send);
-    if (build.dockerfile.warnings.length > 0) first.errorText(warningText(build.dockerfile.warnings));
-    for (const { at } of globalArgs) first.text(`Step ${number++}/${total} : ${at.text}\n`);
     try {
+      progress.begin(build.dockerfile, this.plan);
+      if (request.dialect.resolvesBasesFirst) await this.resolveBases(build, signal);
+      await this.load?.(this.plan);
       for (const [turn, stage] of stages.entries()) {
-        const numbering = { first: number, total };
-        number += 1 + stage.instructions.length;
-        const work = this.runStage(build, stage, output.at(turn), numbering, both).then((state) => {
-          if (build.request.quiet || state.imageId !== undefined)
-            output.at(turn).message({ aux: { ID: state.imageId } });
-          output.end(turn);
-          return state;
-        });
+        const work = this.runStage(build, stage, progress.stage(turn), both);
         work.catch((error: unknown) => {
           if (this.failed === undefined && !signal.aborted) {
             this.failed = turn;
-            output.fail(turn);
+            progress.fail(turn);
           }
           stop.abort(error);
         });
@@ -113,53 +119,71 @@ class Stages {
       if (this.failed !== undefined) throw (settled[this.failed] as PromiseRejectedResult).reason;
       signal.throwIfAborted();
       const state = await this.results.get(target)!;
-      const { imageId } = state;
-      const last = outputTo(send);
-      const unused = this.args.unused();
-      if (unused.length > 0) last.text(`[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`);
+      const imageId = request.dialect.labelsAreSteps ? state.imageId : await build.finishImage(state, signal);
       if (imageId === undefined) throw new Error('No image was generated. Is your Dockerfile empty?');
-      const made = build.request.squash ? await build.squash(state, state.baseId, signal) : imageId;
-      last.text(`Successfully built ${shortId(made)}\n`);
-      for (const tag of build.request.tags)
-        last.text(`Successfully tagged ${await build.builder.images.tag(made, tag)}\n`);
+      const made = request.squash ? await build.squash(state, state.baseId, signal) : imageId;
+      progress.made(made, this.args.unused());
+      for (const tag of request.tags) progress.tagged(await builder.images.tag(made, tag));
       return made;
     } finally {
       await build.finish();
     }
   }
 
+  private async resolveBases(build: Build, signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.plan.stages.map(async ({ stage, base, platform = this.platform }) => {
+        if (base.kind !== 'image') return;
+        const { reference } = base;
+        try {
+          await build.base(reference, platform, undefined, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          const kind = error instanceof EngineError ? error.kind : 'system';
+          const reason = `${reference}: failed to resolve source metadata for ${fullReference(reference)}: ${errorMessage(error)}`;
+          throw new LocatedError(kind, reason, stage.at, error);
+        }
+      }),
+    );
+  }
+
   private async runStage(
     build: Build,
     stage: PlannedStage,
-    output: BuildOutput,
-    numbering: { readonly first: number; readonly total: number },
+    progress: StageProgress,
     signal: AbortSignal,
   ): Promise<StageState> {
-    const { total } = numbering;
-    let number = numbering.first;
-    const say = (text: string) => output.text(`Step ${number++}/${total} : ${text}\n`);
     // Waited for here and not where they are used, so that a stage's output has no gaps.
     for (const index of stage.needs) await this.results.get(index);
     signal.throwIfAborted();
-    say(stage.stage.at.text);
     const platform = stage.platform ?? this.platform;
-    const state = await this.begin(build, stage, platform, output, signal);
-    const step = { build, stage, state, output, signal };
+    const output = progress.from();
+    const state = await reporting(progress, () => this.begin(build, stage, platform, output, signal));
+    const step = { build, stage, state, signal };
     const triggers = state.config.OnBuild ?? [];
     if (triggers.length > 0) {
-      output.text(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`);
+      progress.triggers(triggers.length);
       state.config.OnBuild = null;
       const base = stage.base.kind === 'image' ? stage.base.reference : `stage ${stage.stage.base}`;
-      for (const instruction of parseTriggers(triggers, base)) await carryOut(instruction, step);
+      for (const instruction of parseTriggers(triggers, base)) await this.runStep(instruction, step, progress, true);
     }
-    output.text(` ---> ${shortId(state.imageId ?? '')}\n`);
+    progress.done(state.imageId);
     for (const instruction of stage.instructions) {
       signal.throwIfAborted();
-      say(instruction.at.text);
-      await carryOut(instruction, step);
-      output.text(` ---> ${shortId(state.imageId ?? '')}\n`);
+      await this.runStep(instruction, step, progress, false);
+      progress.done(state.imageId);
     }
+    progress.end(state.imageId);
     return state;
+  }
+
+  private runStep(
+    instruction: Instruction,
+    step: Omit<Step, 'output'>,
+    progress: StageProgress,
+    isTrigger: boolean,
+  ): Promise<void> {
+    return reporting(progress, () => carryOut(instruction, { ...step, output: progress.step(instruction, isTrigger) }));
   }
 
   private async begin(
@@ -170,10 +194,23 @@ class Stages {
     signal: AbortSignal,
   ): Promise<StageState> {
     const args = this.args.stage();
+    if (base.kind === 'tree') {
+      const imageId = await build.imageOfTree(await base.tree(), platform, signal);
+      return { ...initialState(undefined, platform, args), imageId, baseId: imageId };
+    }
     if (base.kind === 'scratch') return initialState(undefined, platform, args);
     if (base.kind === 'image')
       return initialState(await build.base(base.reference, platform, output, signal), platform, args);
     const earlier = await this.results.get(base.index)!;
     return { ...earlier, baseId: earlier.imageId, config: { ...earlier.config }, args, commandSet: false };
+  }
+}
+
+async function reporting<T>(progress: StageProgress, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    progress.failed(error);
+    throw error;
   }
 }

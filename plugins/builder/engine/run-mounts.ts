@@ -124,7 +124,8 @@ async function prepareOne(
       },
     };
   }
-  if (from !== undefined) {
+  const named = from === undefined ? undefined : build.trees.named(from);
+  if (from !== undefined && named?.kind !== 'tree') {
     const image = await build.sourceImage(from, step);
     return {
       key: [type, target, image ?? 'scratch', source, readOnly],
@@ -137,11 +138,12 @@ async function prepareOne(
       },
     };
   }
-  const { tree } = build;
+  const wanted = [source === '' ? '.' : source];
+  const tree = named?.kind === 'tree' ? await named.tree() : await build.trees.own(wanted);
   if (tree === undefined) throw invalidParameter('RUN --mount: this build has no context to take files from');
   const request = {
     instruction: 'COPY',
-    sources: [source === '' ? '.' : source],
+    sources: wanted,
     excludes: [],
     parents: false,
     fromContext: true,

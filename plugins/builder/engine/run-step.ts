@@ -2,6 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { invalidParameter } from '@gantry/sdk';
 import { heredocText } from '../dockerfile/heredoc';
 import type { InstructionOf } from '../dockerfile/instructions';
+import type { SourcePosition } from '../dockerfile/source-position';
 import { StepFailed } from './build-request';
 import { type PreparedMounts, prepareMounts, type Script } from './run-mounts';
 import { type Step, shortId, stepKey, takeCached } from './stage-runner';
@@ -28,7 +29,7 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
   const { words: command, script } = commandOf(instruction, state);
   const args = state.args.forRun(state.config.Env ?? []);
   const recorded = args.recorded.length === 0 ? [] : [`|${args.recorded.length}`, ...args.recorded];
-  const createdBy = [...recorded, ...command].join(' ');
+  const createdBy = build.request.dialect.run([...recorded, ...command].join(' '));
   const mounts = await prepareMounts(instruction.mounts, script, step);
   try {
     const key = stepKey(step, ['run', command, args.recorded, mounts.key, instruction.network, instruction.security]);
@@ -75,7 +76,7 @@ async function runAndCommit(
   let succeeded = false;
   try {
     const removeStubs = await mounts.stubs(id);
-    await runContainer(id, command, step);
+    await runContainer(id, command, instruction.at, step);
     await removeStubs();
     const made = await build.commit({ state, createdBy, key, containerId: id, consume: request.remove, signal });
     state.imageId = made;
@@ -90,7 +91,12 @@ async function runAndCommit(
   }
 }
 
-async function runContainer(id: string, command: readonly string[], { build, output, signal }: Step): Promise<void> {
+async function runContainer(
+  id: string,
+  command: readonly string[],
+  at: SourcePosition,
+  { build, output, signal }: Step,
+): Promise<void> {
   const { containers } = build.builder;
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   const attached = containers.attach(
@@ -98,8 +104,7 @@ async function runContainer(id: string, command: readonly string[], { build, out
     (source, chunk) => {
       const text = decoders[source].write(chunk);
       if (text === '') return;
-      if (source === 'stdout') output.text(text);
-      else output.errorText(text);
+      output.log(source, text);
     },
     signal,
   );
@@ -109,8 +114,7 @@ async function runContainer(id: string, command: readonly string[], { build, out
   signal.throwIfAborted();
   const code = result?.exitCode ?? 0;
   if (code === 0) return;
-  const reason = result?.error === undefined ? '' : `: ${result.error}`;
-  throw new StepFailed(`The command '${command.join(' ')}' returned a non-zero code: ${code}${reason}`, code);
+  throw new StepFailed(build.request.dialect.commandFailed(command.join(' '), code, result?.error), code, at);
 }
 
 /** The words that are run. A here-document alone is a script of its own; after a command it is the shell's to read. */

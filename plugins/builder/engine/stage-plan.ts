@@ -1,8 +1,11 @@
 import { invalidParameter } from '@gantry/sdk';
+import type { ContextTrees } from '../context/context-trees';
+import type { SourceTree } from '../context/source-tree';
 import { expandWord } from '../dockerfile/expand';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions';
 import { syntaxError } from '../dockerfile/source-position';
 import type { BuildArgs } from './build-args';
+import type { BuildDialect } from './dialect';
 import { parsePlatform } from './platform';
 
 /** A stage with what it stands on. */
@@ -13,6 +16,7 @@ export interface PlannedStage {
   readonly base:
     | { readonly kind: 'stage'; readonly index: number }
     | { readonly kind: 'image'; readonly reference: string }
+    | { readonly kind: 'tree'; tree(): Promise<SourceTree> }
     | { readonly kind: 'scratch' };
   /** Undefined = that of the build. */
   readonly platform: string | undefined;
@@ -33,6 +37,7 @@ export interface BuildPlan {
  * Works out which stages a build needs.
  *
  * @param labels of the client, put on the target
+ * @param contextNamed what the client put behind a name: it goes before stages and images
  * @throws invalid-parameter  no such target, a name used twice, or a stage that needs a later one
  */
 export function planBuild(
@@ -40,6 +45,8 @@ export function planBuild(
   args: BuildArgs,
   target: string,
   labels: Readonly<Record<string, string>>,
+  dialect: BuildDialect,
+  contextNamed: ContextTrees['named'],
 ): BuildPlan {
   const { stages, escape: escapeChar } = dockerfile;
   const names = new Map<string, number>();
@@ -53,7 +60,7 @@ export function planBuild(
     return index !== undefined && index < before ? index : undefined;
   };
   const targetIndex = target === '' ? stages.length - 1 : stageNamed(target, stages.length);
-  if (targetIndex === undefined) throw invalidParameter(`failed to reach build target ${target} in Dockerfile`);
+  if (targetIndex === undefined) throw invalidParameter(dialect.missingTarget(target));
   const plan = (index: number): PlannedStage => {
     const stage = stages[index]!;
     const fail = (message: string) => syntaxError(stage.at, message);
@@ -61,11 +68,13 @@ export function planBuild(
     if (reference === '') throw fail(`base name (${stage.base}) should not be blank`);
     const platform =
       stage.platform === undefined ? undefined : expandIn(stage, stage.platform, args, escapeChar) || undefined;
-    const baseIndex = stageNamed(reference, index);
+    const named = contextNamed(reference);
+    const baseIndex = named === undefined ? stageNamed(reference, index) : undefined;
     const labelled = index === targetIndex ? labelInstructions(stage, labels) : [];
     const instructions = [...stage.instructions, ...labelled];
     const needs = new Set<number>();
     const need = (name: string, instruction: Instruction) => {
+      if (contextNamed(name) !== undefined) return;
       const found = stageNamed(name, index);
       if (found !== undefined) needs.add(found);
       else if ((names.get(name.toLowerCase()) ?? -1) >= index)
@@ -86,11 +95,13 @@ export function planBuild(
       index,
       stage,
       base:
-        baseIndex !== undefined
-          ? { kind: 'stage', index: baseIndex }
-          : reference === 'scratch'
-            ? { kind: 'scratch' }
-            : { kind: 'image', reference },
+        named !== undefined
+          ? named
+          : baseIndex !== undefined
+            ? { kind: 'stage', index: baseIndex }
+            : reference === 'scratch'
+              ? { kind: 'scratch' }
+              : { kind: 'image', reference },
       platform: platform === undefined ? undefined : parsePlatform(platform),
       instructions,
       needs: [...needs],

@@ -1,13 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { MissingFile } from '../copy/select-files';
 import type { Instruction } from '../dockerfile/instructions';
-import { located } from '../dockerfile/source-position';
+import { LocatedError, located } from '../dockerfile/source-position';
 import type { Build } from './build';
 import { StepFailed } from './build-request';
 import { applyMetadata, isMetadata, nextWorkingDirectory } from './metadata';
 import type { BuildOutput } from './output';
 import { runStep } from './run-step';
 import type { PlannedStage } from './stage-plan';
-import { type StageState, shellOf, variablesOf } from './stage-state';
+import { type StageState, variablesOf } from './stage-state';
 import { transferStep } from './transfer-step';
 
 /** What carrying out one instruction needs. */
@@ -25,49 +26,53 @@ export const shortId = (id: string) => id.replace(/^sha256:/, '').slice(0, 12);
 /** Carries out one instruction. @throws StepFailed the command failed; else with the instruction's place */
 export async function carryOut(instruction: Instruction, step: Step): Promise<void> {
   try {
+    const { dialect } = step.build.request;
     if (isMetadata(instruction)) {
       const before = step.state.config.Healthcheck?.Test ?? [];
       if (instruction.kind === 'healthcheck' && before.length > 0 && before[0] !== 'NONE')
         step.output.text(`Note: overriding previous HEALTHCHECK: [${before.join(' ')}]\n`);
-      const said = applyMetadata(instruction, step.state, step.build.dockerfile.escape);
-      await metadataStep(`#(nop)  ${said}`, step);
+      const said = applyMetadata(instruction, step.state, step.build.dockerfile.escape, dialect);
+      const isRecorded = dialect.recordsTriggers || instruction.kind !== 'onbuild';
+      await metadataStep(dialect.metadata(said, step.state), isRecorded, step);
     } else if (instruction.kind === 'workdir') await workdirStep(instruction.path, step);
     else if (instruction.kind === 'run') await runStep(instruction, step);
     else await transferStep(instruction, step);
   } catch (error) {
     if (error instanceof StepFailed || step.signal.aborted) throw error;
-    throw located(instruction.at, error);
+    if (!(error instanceof MissingFile)) throw located(instruction.at, error);
+    const { dialect } = step.build.request;
+    throw new LocatedError(error.kind, dialect.missingFile(error.path, error.message), instruction.at, error);
   }
 }
 
 /** What a step is, for the cache: with the image it stands on, the same key means the same result. */
 export function stepKey({ state, build }: Step, parts: readonly unknown[]): string {
   const base = [state.imageId ?? 'scratch', state.platform, build.createdAt?.getTime() ?? null, state.author];
+  const { comment } = build.request.dialect;
   return createHash('sha256')
-    .update(JSON.stringify([...base, ...parts]))
+    .update(JSON.stringify([...base, ...parts, ...(comment === '' ? [] : [comment])]))
     .digest('hex');
 }
 
 /** Takes the result of an earlier step. @returns whether there was one */
 export async function takeCached(key: string, createdBy: string, step: Step): Promise<boolean> {
-  const { build, state, output, signal } = step;
+  const { build, state, stage, output, signal } = step;
+  const { name = '' } = stage.stage;
+  if (build.request.noCacheStages.some((each) => each.toLowerCase() === name)) return false;
   const found = await build.lookUp(key, createdBy, state, signal);
   if (found === undefined) return false;
-  output.text(' ---> Using cache\n');
+  output.cached();
   state.imageId = found;
   return true;
 }
 
-/** What the history says of a step that ran no command: what a shell would ignore. */
-export const notRun = (text: string, { config }: StageState): string => [...shellOf(config), text].join(' ');
-
-async function metadataStep(comment: string, step: Step): Promise<void> {
+async function metadataStep(createdBy: string, isRecorded: boolean, step: Step): Promise<void> {
   const { build, state } = step;
-  const createdBy = notRun(comment, state);
   const key = stepKey(step, ['metadata', createdBy, state.config]);
   if (await takeCached(key, createdBy, step)) return;
   await showContainer(step, createdBy);
-  state.imageId = await build.commit({ state, createdBy, key, signal: step.signal });
+  const words = isRecorded ? createdBy : undefined;
+  state.imageId = await build.commit({ state, createdBy: words, key, signal: step.signal });
 }
 
 async function workdirStep(path: string, step: Step): Promise<void> {
@@ -75,7 +80,7 @@ async function workdirStep(path: string, step: Step): Promise<void> {
   const { files } = build.builder;
   const directory = nextWorkingDirectory(path, state, variablesOf(state), build.dockerfile.escape);
   state.config.WorkingDir = directory;
-  const createdBy = notRun(`#(nop) WORKDIR ${directory}`, state);
+  const createdBy = build.request.dialect.workdir(directory, state);
   const key = stepKey(step, ['workdir', createdBy, state.config]);
   if (await takeCached(key, createdBy, step)) return;
   await showContainer(step, createdBy);

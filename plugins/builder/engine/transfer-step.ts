@@ -9,7 +9,7 @@ import { type CopySource, findSources, labelOf } from '../copy/select-files';
 import { expandText, expandWord } from '../dockerfile/expand';
 import { heredocText } from '../dockerfile/heredoc';
 import type { InstructionOf } from '../dockerfile/instructions';
-import { notRun, type Step, stepKey, takeCached } from './stage-runner';
+import { type Step, stepKey, takeCached } from './stage-runner';
 import { variablesOf } from './stage-state';
 
 type Transfer = InstructionOf<'add'> | InstructionOf<'copy'>;
@@ -29,9 +29,16 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
     instruction.kind === 'add' && instruction.checksum !== undefined ? { checksum: expand(instruction.checksum) } : {};
   const gathered = await gather({ ...instruction, excludes, ...checksum }, name, sources, destination, step);
   try {
-    const flags = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
-    const shown = `${name} ${flags.join('')}${gathered.label} in ${wanted} `;
-    const createdBy = notRun(`#(nop) ${shown}`, state);
+    const inline = instruction.inline.map(({ name: document }) => `<<${document}`);
+    const words = {
+      name,
+      chown,
+      chmod,
+      label: gathered.label,
+      sources: [...sources, ...inline],
+      destination: wanted,
+    } as const;
+    const createdBy = build.request.dialect.transfer(words, state);
     const parents = instruction.kind === 'copy' && instruction.parents;
     const unpack = instruction.kind === 'copy' ? 'none' : unpacking(instruction.unpack);
     const fromStage = instruction.kind === 'copy' && instruction.from !== undefined;
@@ -79,7 +86,11 @@ async function gather(
   const request = { instruction: name, sources, excludes, parents, fromContext: true } as const;
   if (instruction.kind === 'copy' && instruction.from !== undefined) {
     if (instruction.inline.length > 0) throw invalidParameter('COPY --from cannot be used with a here-document');
-    return build.selectFromImage(instruction.from, { ...request, fromContext: false }, step);
+    const named = build.trees.named(instruction.from);
+    if (named?.kind !== 'tree')
+      return build.selectFromImage(instruction.from, { ...request, fromContext: false }, step);
+    const selected = await findSources(await named.tree(), request);
+    return { label: await labelOf(selected), open: async () => selected, close: async () => {} };
   }
   const local = sources.filter((source) => name === 'COPY' || !(isUrl(source) || isGitSource(source)));
   const found: CopySource[] = [];
@@ -90,8 +101,9 @@ async function gather(
       found.push(await downloadSource(source, destination, instruction, step));
       continue;
     }
-    if (build.tree === undefined) throw invalidParameter(`${name} failed: missing build context`);
-    found.push(...(await findSources(build.tree, { ...request, sources: [source] })));
+    const tree = await build.trees.own([source]);
+    if (tree === undefined) throw invalidParameter(`${name} failed: missing build context`);
+    found.push(...(await findSources(tree, { ...request, sources: [source] })));
   }
   if (instruction.kind === 'add' && instruction.checksum !== undefined && local.length > 0)
     throw invalidParameter('checksum can only be specified for HTTP(S) and git sources');

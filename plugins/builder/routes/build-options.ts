@@ -1,5 +1,6 @@
 import { type ApiRequest, type ImageManager, invalidParameter } from '@gantry/sdk';
 import type { BuildRequest } from '../engine/build-request';
+import { classicDialect } from '../engine/dialect';
 import { queryFlag, queryInteger, queryJson } from './query';
 
 /**
@@ -13,11 +14,19 @@ export function parseBuildRequest(
   images: Pick<ImageManager, 'checkTag'>,
   experimental: boolean,
 ): BuildRequest {
+  refuseForeign(query);
+  const request = parseBuildQuery({ query, headers }, images);
+  if (request.squash && !experimental) throw invalidParameter('squash is only supported with experimental mode');
+  return request;
+}
+
+/** The same for either builder. @throws invalid-parameter  a value that cannot be read */
+export function parseBuildQuery(
+  { query, headers }: Pick<ApiRequest, 'query' | 'headers'>,
+  images: Pick<ImageManager, 'checkTag'>,
+): BuildRequest {
   const flag = (name: string) => queryFlag(query, name);
   const text = (name: string) => query.get(name) ?? '';
-  refuseForeign(query);
-  const squash = flag('squash');
-  if (squash && !experimental) throw invalidParameter('squash is only supported with experimental mode');
   return {
     dockerfile: text('dockerfile'),
     remote: text('remote'),
@@ -29,17 +38,19 @@ export function parseBuildRequest(
     platform: text('platform'),
     cacheFrom: queryJson(query, 'cachefrom', 'cache-from', isTextList) ?? [],
     noCache: flag('nocache'),
+    noCacheStages: [],
     pull: flag('pull'),
     quiet: flag('q'),
     remove: flag('forcerm') || (query.get('rm') ?? '') === '' || flag('rm'),
     forceRemove: flag('forcerm'),
-    squash,
+    squash: flag('squash'),
     networkMode: text('networkmode'),
     extraHosts: query
       .getAll('extrahosts')
       .flatMap((hosts) => hosts.split(','))
       .filter(Boolean),
     resources: resourcesOf(query),
+    dialect: classicDialect,
     registryConfig: registryConfigOf(headers['x-registry-config']),
   };
 }
@@ -48,7 +59,7 @@ function refuseForeign(query: URLSearchParams): void {
   const version = query.get('version') ?? '';
   if (version === '2')
     throw invalidParameter(
-      'buildkit is not enabled on daemon for POST /build: build with the classic builder (DOCKER_BUILDKIT=0), or with docker buildx, which reaches a BuildKit daemon by /grpc or runs one in a container',
+      'POST /build serves no BuildKit clients while they are passed on to a BuildKit daemon (builder.buildkit in daemon.json): build with docker buildx, or with the classic builder (DOCKER_BUILDKIT=0)',
     );
   if (version !== '' && version !== '1') throw invalidParameter(`invalid version ${version}`);
   if (query.has('securityopt'))
@@ -58,10 +69,12 @@ function refuseForeign(query: URLSearchParams): void {
   const outputs = query.get('outputs') ?? '';
   if (outputs !== '' && outputs !== '[]' && outputs !== 'null')
     throw invalidParameter(
-      'outputs are a feature of BuildKit, which this daemon does not have: build an image and export it with docker save or docker cp',
+      'outputs are a feature of BuildKit: ask for it with version=2, or build an image and export it with docker save or docker cp',
     );
   if (query.get('remote') === 'client-session')
-    throw invalidParameter('remote=client-session is a feature of BuildKit: send the context as the body');
+    throw invalidParameter(
+      'remote=client-session is a feature of BuildKit: ask for it with version=2, or send the context as the body',
+    );
 }
 
 /** Resource fields of a HostConfig. */

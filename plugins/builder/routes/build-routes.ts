@@ -5,33 +5,47 @@ import {
   type ApiRoute,
   apiVersionAtLeast,
   errorMessage,
+  type HijackedConnection,
   invalidParameter,
-  notImplemented,
   type ProgressMessage,
   progressLine,
   reply,
 } from '@gantry/sdk';
 import { BuildKit } from '../buildkit/buildkit';
+import type { BuildkitServer } from '../buildkit-server/buildkit-server';
+import { onlyTree } from '../context/context-trees';
+import { openContext } from '../context/open-context';
 import { StepFailed } from '../engine/build-request';
 import type { Builder } from '../engine/builder';
+import { ClassicProgress } from '../engine/classic-progress';
 import { prepareBuild } from '../engine/run-build';
 import type { RunningBuilds } from '../engine/running-builds';
 import type { BuildCounts } from '../metrics';
 import { parseBuildRequest } from './build-options';
 import { pruneCache } from './prune';
+import { buildOfSession, Uploads } from './session-build';
 
-/** The routes below /build, and those that only a BuildKit daemon can serve. */
+/** The routes below /build, and those of BuildKit's clients. */
 export function buildRoutes(
   builder: Builder,
   builds: RunningBuilds,
   counts: BuildCounts,
   afterBuild: () => void,
+  server: BuildkitServer,
 ): ApiRoute[] {
   const socket = builder.settings.builder.buildkit;
   const buildkit =
     socket === undefined ? undefined : new BuildKit(socket, (archive, signal) => builder.images.load(archive, signal));
+  const uploads = new Uploads();
   return [
-    { method: 'POST', path: '/build', handle: (request) => build(request, builder, builds, counts, afterBuild) },
+    {
+      method: 'POST',
+      path: '/build',
+      handle: (request) =>
+        request.query.get('version') === '2' && buildkit === undefined
+          ? buildOfSession(request, builder, server, uploads)
+          : build(request, builder, builds, counts, afterBuild),
+    },
     {
       method: 'POST',
       path: '/build/cancel',
@@ -58,11 +72,11 @@ export function buildRoutes(
       path: '/grpc',
       flags: { hijack: true },
       async handle(request) {
-        if (buildkit === undefined)
-          throw notImplemented(
-            'this daemon has no BuildKit, so it cannot serve /grpc: build with the classic builder (DOCKER_BUILDKIT=0), with a buildx container driver, or name a BuildKit daemon in daemon.json ("builder": {"buildkit": "unix://…"})',
-          );
-        return reply.hijack('application/vnd.docker.raw-stream', await buildkit.openGrpc(request));
+        const run =
+          buildkit === undefined
+            ? (connection: HijackedConnection) => server.serve(connection)
+            : await buildkit.openGrpc(request);
+        return reply.hijack('application/vnd.docker.raw-stream', run);
       },
     },
   ];
@@ -77,7 +91,11 @@ async function build(
 ): Promise<ApiReply> {
   const wanted = parseBuildRequest(request, builder.images, builder.settings.experimental);
   counts.began();
-  const prepared = await prepareBuild(wanted, request.body, builder, request.signal).catch((error: unknown) => {
+  const open = async (folder: string) => {
+    const context = await openContext({ ...wanted, body: request.body }, folder, builder.files, request.signal);
+    return { ...context, trees: onlyTree(context.tree) };
+  };
+  const prepared = await prepareBuild(wanted, builder, open).catch((error: unknown) => {
     counts.hasFailed(error);
     throw error;
   });
@@ -102,7 +120,7 @@ async function build(
     };
     try {
       const signal = AbortSignal.any([gone, running.signal]);
-      const imageId = await prepared.run(send, signal);
+      const imageId = await prepared.run(new ClassicProgress(send, wanted.quiet), signal);
       if (wanted.quiet) lines.send({ stream: `${imageId}\n` });
     } catch (error) {
       for (const message of quiet) lines.send(message);

@@ -1,8 +1,7 @@
-import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { EngineError, errorMessage } from '@gantry/sdk';
 import { frame, MessageReader } from '../buildkit/grpc-messages';
-
-const notFoundStatus = '5';
+import { callStatus } from './call-status';
 
 /**
  * Calls a method with one message each way.
@@ -17,7 +16,7 @@ export async function unaryCall(
   message: Buffer,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  let status: IncomingHttpHeaders = {};
+  let assertSucceeded = () => {};
   const answers: Buffer[] = [];
   signal.throwIfAborted();
   let cancel = () => {};
@@ -32,12 +31,7 @@ export async function unaryCall(
     call.on('error', () => {});
     cancel = () => call.destroy(new Error('cancelled'));
     signal.addEventListener('abort', cancel, { once: true });
-    call.on('response', (headers) => {
-      if (headers['grpc-status'] !== undefined) status = headers;
-    });
-    call.on('trailers', (headers) => {
-      status = headers;
-    });
+    assertSucceeded = callStatus(call);
     call.end(frame(message));
     const reader = new MessageReader();
     for await (const chunk of call as AsyncIterable<Buffer>) answers.push(...reader.push(chunk));
@@ -47,8 +41,6 @@ export async function unaryCall(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
-  const code = String(status['grpc-status'] ?? '2');
-  if (code === '0') return answers[0] ?? Buffer.alloc(0);
-  const reason = decodeURIComponent(String(status['grpc-message'] ?? `status ${code}`));
-  throw new EngineError(code === notFoundStatus ? 'not-found' : 'system', reason);
+  assertSucceeded();
+  return answers[0] ?? Buffer.alloc(0);
 }

@@ -164,6 +164,6 @@ function describe(
       type: 'layers',
       diff_ids: [...(parent?.file.rootfs.diff_ids ?? []), ...(diffId === undefined ? [] : [diffId])],
     },
-    history: [...(parent?.file.history ?? []), entry],
+    history: [...(parent?.file.history ?? []), ...(request.unrecorded ? [] : [entry])],
   };
 }

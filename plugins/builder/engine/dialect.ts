@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import type { StageState } from './stage-state';
+import { shellOf } from './stage-state';
+
+/** What a COPY or ADD did, for the history. */
+export interface TransferWords {
+  readonly name: 'ADD' | 'COPY';
+  readonly chown: string | undefined;
+  readonly chmod: string | undefined;
+  /** Kind and digest of the files. */
+  readonly label: string;
+  readonly sources: readonly string[];
+  /** As in the Dockerfile, variables replaced. */
+  readonly destination: string;
+}
+
+/** How the images of a build tell where they come from, and how its failures read: the two builders differ in it. */
+export interface BuildDialect {
+  /** Comment of the history's entries; with it the cache tells the dialects apart. */
+  readonly comment: string;
+  /** The history says what an ARG was, rather than its default. */
+  readonly showsArgValues: boolean;
+  /** Labels of the client are instructions of their own, rather than put on the image in the end. */
+  readonly labelsAreSteps: boolean;
+  /** Base images are looked for before anything else. */
+  readonly resolvesBasesFirst: boolean;
+  /** The history has a line for an ONBUILD. */
+  readonly recordsTriggers: boolean;
+  /** A CMD sets ArgsEscaped. */
+  readonly escapesArgs: boolean;
+  metadata(said: string, state: StageState): string;
+  workdir(directory: string, state: StageState): string;
+  run(command: string): string;
+  transfer(words: TransferWords, state: StageState): string;
+  ports(ports: readonly string[]): string;
+  /** Why a file cannot be copied. @param path of it; `problem` is what the classic builder says */
+  missingFile(path: string, problem: string): string;
+  missingTarget(name: string): string;
+  /** Why a RUN failed. @param reason of a command that could not be started */
+  commandFailed(command: string, code: number, reason: string | undefined): string;
+}
+
+/** What a shell would ignore: the step ran no command. */
+const notRun = (text: string, { config }: StageState): string => [...shellOf(config), text].join(' ');
+
+/** dockerd's classic builder. */
+export const classicDialect: BuildDialect = {
+  comment: '',
+  showsArgValues: false,
+  labelsAreSteps: true,
+  resolvesBasesFirst: false,
+  recordsTriggers: true,
+  escapesArgs: false,
+  metadata: (said, state) => notRun(`#(nop)  ${said}`, state),
+  workdir: (directory, state) => notRun(`#(nop) WORKDIR ${directory}`, state),
+  run: (command) => command,
+  transfer({ name, chown, chmod, label, destination }, state) {
+    const flags = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
+    return notRun(`#(nop) ${name} ${flags.join('')}${label} in ${destination} `, state);
+  },
+  ports: (ports) => `EXPOSE ${ports.join(' ')}`,
+  missingFile: (_path, problem) => problem,
+  missingTarget: (name) => `failed to reach build target ${name} in Dockerfile`,
+  commandFailed: (command, code, reason) =>
+    `The command '${command}' returned a non-zero code: ${code}${reason === undefined ? '' : `: ${reason}`}`,
+};
+
+/** BuildKit's Dockerfile frontend. */
+export const buildkitDialect: BuildDialect = {
+  comment: 'buildkit.dockerfile.v0',
+  showsArgValues: true,
+  labelsAreSteps: false,
+  resolvesBasesFirst: true,
+  recordsTriggers: false,
+  escapesArgs: true,
+  metadata: (said) => said,
+  workdir: (directory) => `WORKDIR ${directory}`,
+  run: (command) => `RUN ${command} # buildkit`,
+  transfer({ name, chown, chmod, sources, destination }) {
+    const flags = [
+      ...(chown === undefined ? [] : [`--chown=${chown}`]),
+      ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
+    ];
+    return `${[name, ...flags, ...sources, destination].join(' ')} # buildkit`;
+  },
+  ports: (ports) => `EXPOSE [${ports.map((port) => (port.includes('/') ? port : `${port}/tcp`)).join(' ')}]`,
+  missingFile: (path) =>
+    `failed to compute cache key: failed to calculate checksum of ref ${randomBytes(16).toString('hex')}: "/${path}": not found`,
+  missingTarget: (name) => `target stage "${name}" could not be found`,
+  commandFailed: (command, code, reason) =>
+    `process "${command}" did not complete successfully: ${reason ?? `exit code: ${code}`}`,
+};
