@@ -1,4 +1,9 @@
-import http2, { type ClientHttp2Session, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import http2, {
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { call, field, grpcFrame, upgradeToHttp2 } from './fake-buildkit';
 
 /** A file the client offers: its text, a directory's `undefined`, or a link. */
@@ -37,7 +42,6 @@ interface Field {
 export class BuildkitClient {
   readonly asked: { readonly directory: string; readonly paths: readonly string[] }[] = [];
   private constructor(
-    private readonly socketPath: string,
     readonly session: string,
     private readonly lender: ServerHttp2Session,
     readonly caller: ClientHttp2Session,
@@ -45,10 +49,10 @@ export class BuildkitClient {
   ) {
     lender.on('error', () => {});
     caller.on('error', () => {});
-    lender.on('stream', (stream, headers, _flags, raw) => {
+    lender.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) => {
       stream.on('error', () => {});
       const path = headers[':path'];
-      if (path === '/moby.filesync.v1.FileSync/DiffCopy') return this.sendFiles(stream, raw as unknown as string[]);
+      if (path === '/moby.filesync.v1.FileSync/DiffCopy') return this.sendFiles(stream, raw);
       stream.respond({ ':status': 200, 'grpc-status': '12' }, { endStream: true });
       stream.close(http2.constants.NGHTTP2_NO_ERROR);
     });
@@ -59,7 +63,7 @@ export class BuildkitClient {
     const lender = http2.performServerHandshake(await upgradeToHttp2(socketPath, '/session', [uuid]));
     const connection = await upgradeToHttp2(socketPath, '/grpc');
     const caller = http2.connect('http://docker', { createConnection: () => connection });
-    return new BuildkitClient(socketPath, session, lender, caller, files);
+    return new BuildkitClient(session, lender, caller, files);
   }
 
   /** Builds by one call, as clients without a gateway do. */
