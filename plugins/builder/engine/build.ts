@@ -10,10 +10,9 @@ import {
   invalidParameter,
 } from '@gantry/sdk';
 import type { ContextTrees } from '../context/context-trees';
-import type { SourceTree } from '../context/source-tree';
-import { type CopySource, digestOf, findSources, type SelectRequest } from '../copy/select-files';
+import type { CopySource, SelectRequest } from '../copy/select-files';
 import type { Dockerfile } from '../dockerfile/instructions';
-import { getCredentials } from '../session/credentials';
+import { credentialsFor } from './base-credentials';
 import type { BuildRequest } from './build-request';
 import type { Builder } from './builder';
 import type { BuildOutput } from './output';
@@ -22,17 +21,10 @@ import type { Step } from './stage-runner';
 import type { StageState } from './stage-state';
 
 /** What an image takes over from its stage. */
-type CommittedState = Pick<StageState, 'imageId' | 'config' | 'author' | 'platform'>;
+export type CommittedState = Pick<StageState, 'imageId' | 'config' | 'author' | 'platform'>;
 
-const wholeTree = {
-  instruction: 'COPY',
-  sources: ['.'],
-  excludes: [],
-  parents: false,
-  fromContext: true,
-} as const;
 /** Everything as it is, to the root. */
-const copyAll = {
+export const copyAll = {
   instruction: 'COPY',
   destination: '/',
   chown: undefined,
@@ -306,29 +298,6 @@ export class Build {
     return known ?? this.commit({ state: { ...state, config }, createdBy: undefined, key, signal });
   }
 
-  /** An image that has the files of a context and nothing else. */
-  async imageOfTree(tree: SourceTree, platform: string, signal: AbortSignal): Promise<string> {
-    const sources = await findSources(tree, wholeTree);
-    const text = JSON.stringify([platform, await digestOf(sources), 'tree']);
-    const key = createHash('sha256').update(text).digest('hex');
-    const state = { imageId: undefined, config: {}, author: '', platform };
-    const known = await this.lookUp(key, '', state, signal);
-    if (known !== undefined) return known;
-    let made: string | undefined;
-    await this.withRootFilesystem(undefined, async (id, root) => {
-      await this.builder.files.copy({ ...copyAll, root, sources });
-      made = await this.commit({
-        state,
-        createdBy: 'COPY . / # buildkit',
-        key,
-        containerId: id,
-        consume: true,
-        signal,
-      });
-    });
-    return made!;
-  }
-
   /** A container of a step. */
   async createContainer(
     imageId: string,
@@ -362,15 +331,6 @@ export class Build {
     this.lease.end();
   }
 
-  /** From the request, or from the client itself over its session. */
-  private async credentialsFor(reference: string, signal: AbortSignal): Promise<unknown> {
-    const host = hostOf(reference);
-    const given = givenCredentials(host, this.request.registryConfig);
-    if (given !== undefined || this.request.session === '') return given;
-    const session = await this.builder.sessions.get(this.request.session, signal);
-    return getCredentials(session, host ?? 'registry-1.docker.io', signal);
-  }
-
   private later(work: Promise<void>): void {
     this.removals.push(work);
     work.catch((error: unknown) => {
@@ -392,7 +352,7 @@ export class Build {
       });
       if (local !== undefined && fits(local, platform)) return local;
     }
-    const credentials = await this.credentialsFor(reference, signal);
+    const credentials = await credentialsFor(reference, this.request, this.builder.sessions, signal);
     return images.pull(
       { reference, platform, ...(credentials === undefined ? {} : { credentials }) },
       (message) => output.message(message),
@@ -404,17 +364,4 @@ export class Build {
 function fits({ os, architecture }: ImageSummary, platform: string): boolean {
   const [wantedOs, wantedArchitecture] = platform.split('/');
   return os === wantedOs && (architecture === '' || architecture === wantedArchitecture);
-}
-
-/** What the request knows for the registry of an image. */
-function givenCredentials(host: string | undefined, config: Readonly<Record<string, unknown>>): unknown {
-  const keys =
-    host === undefined ? ['https://index.docker.io/v1/', 'docker.io'] : [host, `https://${host}`, `http://${host}`];
-  return keys.map((key) => config[key]).find((value) => value !== undefined);
-}
-
-/** The registry of an image; undefined = Docker Hub. */
-function hostOf(reference: string): string | undefined {
-  const [first = '', ...rest] = reference.split('/');
-  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : undefined;
 }

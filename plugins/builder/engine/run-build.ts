@@ -15,6 +15,7 @@ import type { BuildProgress, StageProgress } from './progress';
 import { type BuildPlan, type PlannedStage, planBuild } from './stage-plan';
 import { carryOut, type Step } from './stage-runner';
 import { initialState, type StageState } from './stage-state';
+import { imageOfTree } from './tree-image';
 
 /** What a build begins with. */
 export interface BuildInput {
@@ -195,7 +196,7 @@ class Stages {
   ): Promise<StageState> {
     const args = this.args.stage();
     if (base.kind === 'tree') {
-      const imageId = await build.imageOfTree(await base.tree(), platform, signal);
+      const imageId = await imageOfTree(build, await base.tree(), platform, signal);
       return { ...initialState(undefined, platform, args), imageId, baseId: imageId };
     }
     if (base.kind === 'scratch') return initialState(undefined, platform, args);
