@@ -8,12 +8,13 @@ import { noRetry, type RetrySchedule } from './retry';
 /** What is special about a remote volume driver. */
 export interface RemoteVolumeDriverOptions {
   /** Turns a path as the plugin sees it into a host path; needed for managed plugins only (P-VOL-5). */
-  readonly hostPath?: (path: string) => string;
+  readonly hostPath?: (path: string) => string | Promise<string>;
 }
 
 /** A volume driver behind a socket; callers cannot tell it from one in process. */
 export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeDriverOptions = {}): VolumeDriver {
-  const hostPath = (path: string) => (path === '' || options.hostPath === undefined ? path : options.hostPath(path));
+  const hostPath = async (path: string) =>
+    path === '' || options.hostPath === undefined ? path : options.hostPath(path);
   const call = (method: keyof typeof volumeDriverMethods, body: unknown, signal?: AbortSignal, retry?: RetrySchedule) =>
     client.call({ ...volumeDriverMethods[method], body, signal, ...(retry && { retry }) });
   let scope: 'local' | 'global' | undefined;
@@ -61,13 +62,12 @@ export function connectVolumeDriver(client: PluginClient, options: RemoteVolumeD
         throw error instanceof PluginRefusal && error.kind === 'system' ? notFound(error.message, error) : error;
       }
       if (volume === undefined) throw notFound(`plugin "${client.name}" has no volume ${name}`);
-      return { ...volume, mountpoint: hostPath(volume.mountpoint) };
+      return { ...volume, mountpoint: await hostPath(volume.mountpoint) };
     },
     async list(signal) {
-      return arrayField(await call('list', {}, signal, noRetry), 'Volumes').flatMap((entry) => {
-        const volume = decodeVolume(entry);
-        return volume === undefined ? [] : [{ ...volume, mountpoint: hostPath(volume.mountpoint) }];
-      });
+      const told = arrayField(await call('list', {}, signal, noRetry), 'Volumes').map(decodeVolume);
+      const volumes = told.filter((volume) => volume !== undefined);
+      return Promise.all(volumes.map(async (each) => ({ ...each, mountpoint: await hostPath(each.mountpoint) })));
     },
   };
 }

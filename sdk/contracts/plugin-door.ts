@@ -11,7 +11,7 @@ export interface OfferedPlugin {
   /** Deadline of each call in milliseconds, streams excepted; 0 = those of the methods (P-CALL-6). */
   readonly timeoutMs: number;
   /** Turns a path as the plugin sees it into a host path (P-PROP-2). */
-  hostPath(path: string): string;
+  hostPath(path: string): Promise<string>;
   /** Where FIFOs of logs are made, on the host and as the plugin sees it; needed for log drivers. */
   readonly logFolder?: { readonly host: string; readonly plugin: string };
   /** How often its process was started again. */

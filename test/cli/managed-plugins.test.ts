@@ -244,6 +244,20 @@ test('an authorization plugin judges while it is enabled, and leaves the chain w
   await docker('volume', 'rm', 'before', 'after');
 }, 60_000);
 
+test('a plugin whose mount points are links gives containers its own files and not those of the host (P-PROP-2)', async () => {
+  await docker('plugin', 'create', 'sly', folderOf('1'));
+  await docker('plugin', 'enable', 'sly');
+  for (const volume of ['sly-root', 'sly-climb']) {
+    await docker('volume', 'create', '-d', 'sly', volume);
+    const list = ['run', '--rm', '-v', `${volume}:/v:nocopy`, 'busybox', 'ls', '/v'];
+    expect(await docker(...list)).not.toContain('shadow');
+    const mountpoint = await docker('volume', 'inspect', '-f', '{{.Mountpoint}}', volume);
+    expect(mountpoint).toMatch(new RegExp(`^${daemon().dataRoot}/.*/etc$`));
+    await docker('volume', 'rm', volume);
+  }
+  await docker('plugin', 'rm', '--force', 'sly');
+}, 60_000);
+
 test('an enabled plugin outlives a killed daemon, comes back when it ends, and ends with a stopped daemon', async () => {
   await docker('plugin', 'create', 'steady', folderOf('1'));
   await docker('plugin', 'enable', 'steady');

@@ -32,7 +32,7 @@ export interface DriverContext {
   /** Everything the plugin named in its handshake. */
   readonly implemented: readonly string[];
   /** Turns a path of the plugin into one of the host, where they differ (P-PROP-2). */
-  readonly hostPath?: (path: string) => string;
+  readonly hostPath?: (path: string) => Promise<string>;
 }
 
 /** The protocol client, loaded only when there is a plugin to talk to. */

@@ -71,7 +71,7 @@ export class PluginProcess {
   }
 
   /** A path as the plugin sees it, on the host. */
-  hostPath(path: string): string {
+  hostPath(path: string): Promise<string> {
     return hostPath(path, this.root, this.paths.propagated, this.plugin.config);
   }
 

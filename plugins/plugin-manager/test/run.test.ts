@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Logger } from '@gantry/sdk';
 import { FakeClock } from '@gantry/sdk/testing';
@@ -13,9 +16,39 @@ test.each([
   ['/data/mounts/../../etc/shadow', '/root/etc/shadow'],
   ['/../../etc', '/root/etc'],
   ['', '/root/'],
-])('the plugin’s path %s is %s on the host', (path, host) => {
+])('the plugin’s path %s is %s on the host', async (path, host) => {
   const config = parsePluginConfig(Buffer.from('{"propagatedMount":"/data/mounts/"}'));
-  expect(hostPath(path, '/root', '/prop', config)).toBe(host);
+  expect(await hostPath(path, '/nowhere/root', '/nowhere/prop', config)).toBe(`/nowhere${host}`);
+});
+
+test('links of a plugin lead where they lead for the plugin, and never out of it (P-PROP-2)', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-paths-'));
+  try {
+    const [root, propagated] = [join(folder, 'root'), join(folder, 'prop')];
+    for (const path of ['root/data/mounts', 'root/etc', 'prop/one', 'prop/deep/er', 'root/srv'])
+      mkdirSync(join(folder, path), { recursive: true });
+    const link = (target: string, path: string) => symlinkSync(target, join(folder, path));
+    link('/etc', 'prop/out');
+    link('../../../../../../../../etc', 'prop/climbs');
+    link('/', 'prop/top');
+    link('/proc/1/root', 'prop/magic');
+    link('/data/mounts/one', 'root/srv/back');
+    link('deep/er', 'prop/near');
+    link('b', 'prop/a');
+    link('a', 'prop/b');
+    const config = parsePluginConfig(Buffer.from('{"propagatedMount":"/data/mounts"}'));
+    const at = (path: string) => hostPath(path, root, propagated, config);
+    expect(await at('/data/mounts/out/shadow')).toBe(join(root, 'etc/shadow'));
+    expect(await at('/data/mounts/climbs/shadow')).toBe(join(root, 'etc/shadow'));
+    expect(await at('/data/mounts/top/data/mounts/one')).toBe(join(propagated, 'one'));
+    expect(await at('/data/mounts/magic/etc')).toBe(join(root, 'proc/1/root/etc'));
+    expect(await at('/srv/back/file')).toBe(join(propagated, 'one/file'));
+    expect(await at('/data/mounts/near/..')).toBe(join(propagated, 'deep'));
+    expect(await at('/data/mounts/not/there')).toBe(join(propagated, 'not/there'));
+    await expect(at('/data/mounts/a/b')).rejects.toMatchObject({ kind: 'invalid-parameter' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a plugin that ends at once is started later and later, and one that ran well at once again', () => {
