@@ -130,6 +130,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
         loggedCalls(from.resolve(tokens.log)),
       ]),
       from.resolve(tokens.supervisor).watchCall,
+      (id) => id === MetricsCollector1.id && from.resolve(tokens.metricsCollectors).arrived(),
     );
     drivers.add(EventBus1, 'events', 'core', from.resolve(tokens.events));
     drivers.add(Clock1, 'clock', 'core', systemClock);

@@ -69,12 +69,16 @@ export class AuthorizationChain implements Authorizer {
   /**
    * Looks up others, for a chain that takes the place of this one.
    *
+   * @param isComing  says who is there by the time it is in force, and need not be looked up
    * @returns the way to put it in force, from the next request on
    * @throws system  one of them cannot be used
    */
-  async prepare(names: readonly string[]): Promise<() => void> {
+  async prepare(names: readonly string[], isComing: (name: string) => boolean = () => false): Promise<() => void> {
     const next = distinct(names);
-    await this.lookUp(next, this.deps.find);
+    await this.lookUp(
+      next.filter((name) => !isComing(name)),
+      this.deps.find,
+    );
     return () => {
       this.current = next;
       for (const name of next) this.left.delete(name);

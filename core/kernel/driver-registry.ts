@@ -42,11 +42,13 @@ export class DriverRegistry {
   /**
    * @param watch      told about the calls of everything plugins provide, except what they contribute to the core
    * @param supervise  sees to the calls of drivers
+   * @param added      told of every driver that comes
    */
   constructor(
     private readonly discovery: DriverDiscovery = noDiscovery,
     private readonly watch?: CallWatcher,
     supervise?: CallWatcher,
+    private readonly added?: (capabilityId: string) => void,
   ) {
     this.watchDrivers = allWatchers([watch, supervise]);
   }
@@ -55,6 +57,7 @@ export class DriverRegistry {
     const kind = this.kinds.get(capability.id) ?? new Map<string, Entry>();
     this.kinds.set(capability.id, kind);
     kind.set(name, { owner, instance: this.watched(capability.id, owner, instance) });
+    this.added?.(capability.id);
   }
 
   private watched(capabilityId: string, owner: string, instance: unknown): unknown {

@@ -15,21 +15,28 @@ export interface MetricsCollectorsDeps {
 export class MetricsCollectors {
   private server: Promise<MetricsServer> | undefined;
   private readonly told = new Set<MetricsCollector>();
+  private isOpen = false;
 
   constructor(private readonly deps: MetricsCollectorsDeps) {}
 
+  /** A collector has come: it is told at once when the others have been. */
+  arrived(): void {
+    if (this.isOpen) void this.start();
+  }
+
   /** Tells those that were not told yet. Never throws: a collector that fails is named in the log. */
   async start(): Promise<void> {
+    this.isOpen = true;
     const { collectors, metrics, log } = this.deps;
     const fresh = collectors().filter(([, collector]) => !this.told.has(collector));
     if (fresh.length === 0) return;
+    for (const [, collector] of fresh) this.told.add(collector);
     if (metrics === undefined) {
       for (const [plugin] of fresh)
         log.warn('plugin collects metrics, and none are counted: set "metrics-addr"', { plugin });
       return;
     }
     try {
-      for (const [, collector] of fresh) this.told.add(collector);
       await this.socket();
       await this.tell('startMetrics', fresh);
     } catch (error) {

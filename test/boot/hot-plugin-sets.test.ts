@@ -31,10 +31,14 @@ exports.plugin = definePlugin({
 write('1.0.0');
 
 const sockets: Server[] = [];
-async function serveAt(name: string): Promise<string> {
+async function serveAt(
+  name: string,
+  kind = 'VolumeDriver',
+  answer: (url: string) => string = () => '{"Volumes":[]}',
+): Promise<string> {
   const path = join(folder, name);
   const server = createServer((request, response) =>
-    response.end(request.url === '/Plugin.Activate' ? '{"Implements":["VolumeDriver"]}' : '{"Volumes":[]}'),
+    response.end(request.url === '/Plugin.Activate' ? `{"Implements":["${kind}"]}` : answer(request.url!)),
   );
   sockets.push(server);
   await new Promise<void>((listening) => server.listen(path, listening));
@@ -71,13 +75,13 @@ exports.plugin = definePlugin({
   );
 const lanePath = join(folder, 'lane.js');
 
-const daemon = daemonForSuite();
+const daemon = daemonForSuite({ config: { 'metrics-addr': '127.0.0.1:0' } });
 
 /** Puts another set in daemon.json and waits until it was judged. */
-async function reload(plugins: Record<string, unknown>): Promise<string> {
+async function reload(plugins: Record<string, unknown>, more: Record<string, unknown> = {}): Promise<string> {
   const before = daemon().log.length;
   const { plugins: _old, ...rest } = JSON.parse(readFileSync(daemon().configPath, 'utf8'));
-  daemon().writeConfig({ ...rest, plugins });
+  daemon().writeConfig({ ...rest, plugins, ...more });
   process.kill(daemon().pid, 'SIGHUP');
   return eventually(
     'the reload',
@@ -188,4 +192,25 @@ test('plugins on sockets come and go, and what cannot change is named', async ()
   const fixed = await reload({ networks: { optional: true } });
   expect(fixed).toMatch(/plugins\.networks.*needs a restart/);
   expect(await drivers()).toEqual(['local']);
+});
+
+test('one that guards the API and one that collects metrics are at work as soon as a reload brought them', async () => {
+  const gate = await serveAt('gate.sock', 'authz', (url) =>
+    url === '/AuthZPlugin.AuthZReq' ? '{"Allow":false,"Msg":"the gate is closed"}' : '{"Allow":true}',
+  );
+  const asked: string[] = [];
+  const meter = await serveAt('meter.sock', 'MetricsCollector', (url) => {
+    asked.push(url);
+    return '{}';
+  });
+  const said = await reload(
+    { gate: { socket: gate }, meter: { socket: meter } },
+    { 'authorization-plugins': ['gate'] },
+  );
+  expect(said).not.toContain('not reloaded');
+  const { status, text } = await daemon().api.get('/volumes');
+  expect([status, text]).toEqual([403, expect.stringContaining('the gate is closed')]);
+  await eventually('the collector to be told', () => asked.includes('/MetricsCollector.StartMetrics'));
+  await reload({}, { 'authorization-plugins': [] });
+  expect((await daemon().api.get('/volumes')).status).toBe(200);
 });

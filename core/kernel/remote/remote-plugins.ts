@@ -210,7 +210,7 @@ export class RemotePlugins implements DriverDiscovery {
     name: string,
     next: SocketPlugin | undefined,
     registry: DriverRegistry,
-  ): Promise<{ commit(): void; rollback(): void }> {
+  ): Promise<{ readonly brings: { capabilityId: string; name: string }[]; commit(): void; rollback(): void }> {
     // One that has not answered yet is not waited for: it goes, or is greeted anew.
     const old = this.greeted.get(name);
     const fresh = next && (await this.greetOrNone(next));
@@ -224,6 +224,7 @@ export class RemotePlugins implements DriverDiscovery {
       }
     }
     return {
+      brings: (drivers ?? []).map(([capabilityId]) => ({ capabilityId, name })),
       commit: () => {
         this.configured = [...this.configured.filter((it) => it.name !== name), ...(next ? [next] : [])];
         const calls = this.deps.supervisor?.retire(name);

@@ -15,12 +15,20 @@ export interface ReloadChange {
   readonly settings: DaemonSettings;
 }
 
+/** A driver that a reload puts in place. */
+export interface ComingDriver {
+  readonly capabilityId: string;
+  readonly name: string;
+}
+
 /** A part of a reload that can be made at once. */
 export interface PreparedReload {
   /** Puts it in force, in one go with all others: neither waits nor fails. */
   commit(): void;
   /** Gives back what was acquired, because somebody else refused. */
   rollback?(): Promise<void> | void;
+  /** Drivers that are there from the commit on. */
+  readonly brings?: readonly ComingDriver[];
   /** What changes, for people, beyond the names of keys. */
   readonly applied?: readonly string[];
   /** What is wanted and does not change before a restart. */
@@ -33,7 +41,11 @@ export interface ReloadParticipant {
    * Does everything that can fail, and changes nothing yet. Participants are asked in their order; the later ones are
    * not asked once one has refused.
    *
+   * @param coming  drivers that earlier participants bring
    * @throws ConfigurationError, or any Error that says what to repair
    */
-  prepare(change: ReloadChange): Promise<PreparedReload | undefined> | PreparedReload | undefined;
+  prepare(
+    change: ReloadChange,
+    coming: readonly ComingDriver[],
+  ): Promise<PreparedReload | undefined> | PreparedReload | undefined;
 }

@@ -7,7 +7,7 @@ import type { PluginPlan } from '../../kernel/lifecycle/plan-plugins';
 import type { PluginHost } from '../../kernel/lifecycle/plugin-host';
 import { forgetModule } from '../../kernel/loader/import-module';
 import type { RemotePlugins } from '../../kernel/remote/remote-plugins';
-import type { PreparedReload, ReloadParticipant } from './participant';
+import type { ComingDriver, PreparedReload, ReloadParticipant } from './participant';
 
 /** Keys that the plugin set is judged by. */
 const judgedKeys = ['plugins', 'plugin-directories', 'runtimes', 'default-runtime', 'storage-driver'] as const;
@@ -21,6 +21,8 @@ export interface PluginSetDeps {
 }
 
 interface Replacement {
+  /** What is there afterwards, of those on sockets. */
+  readonly brings?: readonly ComingDriver[];
   commit(): void;
   rollback(): Promise<void> | void;
 }
@@ -61,6 +63,7 @@ export function pluginSetParticipant(deps: PluginSetDeps): ReloadParticipant {
       const prepared: Replacement[] = [];
       const applied: string[] = [];
       const needRestart: string[] = [];
+      const brings: ComingDriver[] = [];
       const rollback = async () => {
         for (const part of prepared.reverse()) await part.rollback();
       };
@@ -87,6 +90,8 @@ export function pluginSetParticipant(deps: PluginSetDeps): ReloadParticipant {
           await rollback();
           throw new Error(`plugin "${name}" cannot be put in place: ${errorMessage(error)}`, { cause: error });
         }
+        for (const [driver, { id }] of Object.entries(planned?.definition.provides ?? {}))
+          brings.push({ capabilityId: id, name: driver });
         applied.push(`plugins.${name}`);
       }
       const result: PreparedReload = {
@@ -94,6 +99,7 @@ export function pluginSetParticipant(deps: PluginSetDeps): ReloadParticipant {
           for (const part of prepared) part.commit();
         },
         rollback,
+        brings: [...brings, ...prepared.flatMap((part) => part.brings ?? [])],
         applied,
         needRestart,
       };

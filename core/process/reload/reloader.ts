@@ -47,7 +47,8 @@ export class Reloader {
       const settings = this.deps.settingsOf(after);
       const change = { before: this.current, after, wanted, changed: new Set<string>(diff.live), settings };
       for (const participant of this.deps.participants) {
-        const part = await participant.prepare(change);
+        const coming = prepared.flatMap(({ brings }) => brings ?? []);
+        const part = await participant.prepare(change, coming);
         if (part !== undefined) prepared.push(part);
       }
       return { startedAtNs, problems: [], ...this.commit(diff, after, settings, prepared) };
