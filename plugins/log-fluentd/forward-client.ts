@@ -25,12 +25,16 @@ export class ForwardClient {
   private timer: NodeJS.Timeout | undefined;
   private isClosing = false;
 
-  private constructor(private readonly sink: () => StreamSink) {}
+  private constructor(
+    private readonly sink: () => StreamSink,
+    private readonly writeTimeoutMs: number,
+  ) {}
 
   /** @throws unavailable  the receiver cannot be reached, unless the connection is asynchronous */
-  static async open({ target, isAsync, retryWaitMs, maxRetries }: FluentdOptions): Promise<ForwardClient> {
+  static async open(options: FluentdOptions): Promise<ForwardClient> {
+    const { target, isAsync, retryWaitMs, maxRetries, writeTimeoutMs } = options;
     let sink: StreamSink | undefined;
-    const client = new ForwardClient(() => sink!);
+    const client = new ForwardClient(() => sink!, writeTimeoutMs);
     sink = await StreamSink.open(target, {
       attempts: maxRetries + 1,
       retryDelayMs: retryWaitMs,
@@ -44,7 +48,7 @@ export class ForwardClient {
   /** Resolves when the event is sent and, where it asks for that, acknowledged. */
   async send(event: ForwardEvent): Promise<void> {
     const { chunk } = event;
-    if (chunk === undefined) return this.sink().send(event.bytes);
+    if (chunk === undefined) return this.written(event.bytes);
     const acknowledged = new Promise<void>((done, failed) => this.unacknowledged.set(chunk, { event, done, failed }));
     this.watch();
     this.transmit(event);
@@ -63,11 +67,26 @@ export class ForwardClient {
   }
 
   private transmit(event: ForwardEvent): void {
-    void Promise.resolve(this.sink().send(event.bytes)).catch((error) => {
+    void this.written(event.bytes).catch((error) => {
       const waiting = this.unacknowledged.get(event.chunk!);
       this.unacknowledged.delete(event.chunk!);
       waiting?.failed(error);
     });
+  }
+
+  private async written(bytes: Buffer): Promise<void> {
+    const sent = this.sink().send(bytes);
+    if (sent === undefined) return;
+    const { writeTimeoutMs } = this;
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      this.sink().reset();
+    };
+    const timer = writeTimeoutMs > 0 ? setTimeout(giveUp, writeTimeoutMs).unref() : undefined;
+    await sent.finally(() => clearTimeout(timer));
+    // What is acknowledged is sent again by whoever waits for that.
+    if (late && this.unacknowledged.size === 0 && !this.isClosing) await this.written(bytes);
   }
 
   private lost(): void {

@@ -1,4 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
+import { errorMessage, invalidParameter } from '@gantry/sdk';
 import {
   attributeOptions,
   checkAttributeOptions,
@@ -6,7 +6,6 @@ import {
   type LogOptions,
   parseBoolean,
   parseDuration,
-  parseInteger,
   parseSize,
   refuseUnknownOptions,
 } from '@gantry/sdk/log-drivers';
@@ -22,6 +21,8 @@ export interface FluentdOptions {
   readonly maxRetries: number;
   readonly requestAck: boolean;
   readonly subSecond: boolean;
+  /** A receiver that takes nothing for so long is connected to anew; 0 = it is waited for. */
+  readonly writeTimeoutMs: number;
 }
 
 const DEFAULT_PORT = 24224;
@@ -40,6 +41,7 @@ const known = [
   'fluentd-request-ack',
   'fluentd-retry-wait',
   'fluentd-sub-second-precision',
+  'fluentd-write-timeout',
   'tag',
   ...attributeOptions,
 ];
@@ -53,7 +55,7 @@ export function parseOptions(options: LogOptions): FluentdOptions {
   const intervalMs = interval === undefined ? undefined : parseDuration(interval);
   if (intervalMs !== undefined && intervalMs !== 0 && (intervalMs < MIN_RECONNECT_MS || intervalMs > MAX_RECONNECT_MS))
     throw invalidParameter(
-      `invalid value for fluentd-async-reconnect-interval: value (${interval}) must be between 100ms and 10s`,
+      `invalid value for fluentd-async-reconnect-interval: value ("${interval}") must be between 100ms and 10s`,
     );
   const { 'fluentd-buffer-limit': limit, 'fluentd-retry-wait': wait, 'fluentd-max-retries': retries } = options;
   checkAttributeOptions(options);
@@ -61,36 +63,55 @@ export function parseOptions(options: LogOptions): FluentdOptions {
   return {
     target: parseAddress(options['fluentd-address'] ?? ''),
     isAsync: flag(options, 'fluentd-async') || flag(options, 'fluentd-async-connect'),
-    bufferBytes: limit === undefined ? DEFAULT_BUFFER_BYTES : parseSize(limit),
+    bufferBytes: limit === undefined ? DEFAULT_BUFFER_BYTES : bufferSize(limit),
     retryWaitMs: intervalMs || (wait === undefined ? DEFAULT_RETRY_WAIT_MS : parseDuration(wait)),
-    maxRetries: retries === undefined ? Number.POSITIVE_INFINITY : nonNegative('fluentd-max-retries', retries),
+    maxRetries: retries === undefined ? Number.POSITIVE_INFINITY : count(retries),
     requestAck: flag(options, 'fluentd-request-ack'),
     subSecond: flag(options, 'fluentd-sub-second-precision'),
+    writeTimeoutMs: writeTimeout(options['fluentd-write-timeout']),
   };
 }
 
 const flag = (options: LogOptions, name: string) => options[name] !== undefined && parseBoolean(options[name]);
 
-function nonNegative(name: string, text: string): number {
-  const value = parseInteger(text);
-  if (value < 0) throw invalidParameter(`invalid value for ${name}: ${text} is negative`);
-  return value;
+function count(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw invalidParameter(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+function bufferSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes < 0) throw invalidParameter(`invalid size: '${text}'`);
+  return bytes;
+}
+
+function writeTimeout(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const refused = 'invalid value for fluentd-write-timeout: value must be a duration';
+  let ms: number;
+  try {
+    ms = parseDuration(text);
+  } catch (error) {
+    throw invalidParameter(`${refused}: ${errorMessage(error)}`, error);
+  }
+  if (ms < 0) throw invalidParameter(`${refused} that is non-negative`);
+  return ms;
 }
 
 function parseAddress(address: string): LogTarget {
   const text = address === '' ? '127.0.0.1' : address;
   const [, scheme = 'tcp', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/.exec(text) ?? [];
   if (scheme === 'unix') {
-    if (!/^\/.*[^/]$/.test(rest)) throw invalidParameter(`invalid fluentd-address ${address}: path is empty`);
+    if (!/^\/.*[^/]$/.test(rest)) throw invalidParameter(`invalid fluentd-address (${address}): path is empty`);
     return { scheme, path: rest };
   }
   if (scheme !== 'tcp' && scheme !== 'tls')
-    throw invalidParameter(`invalid fluentd-address ${address}: unsupported scheme: '${scheme}'`);
+    throw invalidParameter(`invalid fluentd-address (${address}): unsupported scheme: '${scheme}'`);
   if (rest.includes('/'))
-    throw invalidParameter(`invalid fluentd-address ${address}: should not contain a path element`);
+    throw invalidParameter(`invalid fluentd-address (${address}): should not contain a path element`);
   const match = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(rest);
   if (!match || Number(match[2] ?? 1) > 65_535)
-    throw invalidParameter(`invalid fluentd-address ${address}: not a host and port`);
+    throw invalidParameter(`invalid fluentd-address (${address}): not a host and port`);
   const host = match[1]!.replace(/^\[|\]$/g, '') || '127.0.0.1';
   const port = Number(match[2] ?? DEFAULT_PORT);
   return scheme === 'tls'

@@ -27,8 +27,10 @@ const known = ['gelf-address', ...udpOnly, ...tcpOnly, 'tag', ...attributeOption
 export function parseOptions(options: LogOptions): GelfOptions {
   refuseUnknownOptions('gelf', options, known);
   const address = parseAddress(options['gelf-address']);
-  for (const name of address.scheme === 'tcp' ? udpOnly : tcpOnly)
-    if (options[name] !== undefined) throw invalidParameter(`unknown log opt '${name}' for gelf log driver`);
+  if (address.scheme === 'tcp' && udpOnly.some((name) => options[name] !== undefined))
+    throw invalidParameter('compression is only supported on UDP');
+  for (const name of address.scheme === 'udp' ? tcpOnly : [])
+    if (options[name] !== undefined) throw invalidParameter(`"${name}" is only valid for TCP`);
   const compression = options['gelf-compression-type'] ?? 'gzip';
   if (compression !== 'gzip' && compression !== 'zlib' && compression !== 'none')
     throw invalidParameter(`unknown value "${compression}" for log opt "gelf-compression-type" for gelf log driver`);
@@ -38,8 +40,8 @@ export function parseOptions(options: LogOptions): GelfOptions {
     ...address,
     compression,
     level: bounded(options, 'gelf-compression-level', -1, 9) ?? constants.Z_BEST_SPEED,
-    maxReconnect: bounded(options, 'gelf-tcp-max-reconnect', 0, Number.MAX_SAFE_INTEGER) ?? 3,
-    reconnectDelayMs: (bounded(options, 'gelf-tcp-reconnect-delay', 0, 86_400) ?? 1) * 1000,
+    maxReconnect: positive(options, 'gelf-tcp-max-reconnect') ?? 3,
+    reconnectDelayMs: (positive(options, 'gelf-tcp-reconnect-delay') ?? 1) * 1000,
   };
 }
 
@@ -52,14 +54,18 @@ function bounded(options: LogOptions, name: string, least: number, most: number)
   return value;
 }
 
+function positive(options: LogOptions, name: string): number | undefined {
+  const text = options[name];
+  if (text === undefined || /^\+?\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw invalidParameter(`"${name}" must be a positive integer`);
+}
+
 function parseAddress(address: string | undefined): Pick<GelfOptions, 'scheme' | 'host' | 'port'> {
-  if (address === undefined || address === '')
-    throw invalidParameter('gelf: please provide gelf-address as proto://host:port');
+  if (address === undefined || address === '') throw invalidParameter('gelf-address is a required parameter');
   const [, scheme, rest] = /^([a-z+]+):\/\/(.*)$/.exec(address) ?? [];
-  if (scheme === undefined) throw invalidParameter(`gelf-address should be in form proto://address, got ${address}`);
   if (scheme !== 'udp' && scheme !== 'tcp') throw invalidParameter('gelf: endpoint needs to be TCP or UDP');
-  const match = /^(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(rest!);
+  const match = /^(\[[^\]]+\]|[^:/]*):(\d+)\/?$/.exec(rest!);
   if (!match || Number(match[2]) > 65_535)
     throw invalidParameter('gelf: please provide gelf-address as proto://host:port');
-  return { scheme, host: match[1]!.replace(/^\[|\]$/g, ''), port: Number(match[2]) };
+  return { scheme, host: match[1]!.replace(/^\[|\]$/g, '') || '127.0.0.1', port: Number(match[2]) };
 }

@@ -30,7 +30,12 @@ export function deliveryOptions(options: Options): DeliveryOptions {
     throw invalidParameter(`logger: logging mode not supported: ${mode}`);
   if (size !== undefined && mode !== 'non-blocking')
     throw invalidParameter("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
-  for (const name of ['cache-disabled', 'cache-compress']) parseBoolean(name, options[name]);
+  checkBoolean('cache-disabled', options, (value) => `invalid value for option cache-disabled: ${value}`);
+  checkBoolean(
+    'cache-compress',
+    options,
+    (value) => `error parsing option cache-compress: invalid boolean: '${value}'`,
+  );
   if (options['cache-max-size'] !== undefined) binarySize('cache-max-size', options['cache-max-size']);
   if (options['cache-max-file'] !== undefined && !/^[1-9]\d*$/.test(options['cache-max-file']))
     throw invalidParameter(`error parsing option cache-max-file: invalid number: '${options['cache-max-file']}'`);
@@ -45,9 +50,10 @@ export function driverOptions(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
-function parseBoolean(name: string, value: string | undefined): void {
+function checkBoolean(name: string, options: Options, refusal: (value: string) => string): void {
+  const value = options[name];
   if (value === undefined || /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(value)) return;
-  throw invalidParameter(`error parsing option ${name}: invalid boolean: '${value}'`);
+  throw invalidParameter(refusal(value));
 }
 
 /** `1m` is 1,048,576 here, unlike in the drivers' own sizes. */

@@ -172,7 +172,10 @@ async function openWriter(driver: LogDriver, info: LogInfo): Promise<LogWriter> 
   try {
     return await driver.open(info);
   } catch (error) {
-    throw systemError(`failed to initialize logging driver: ${errorMessage(error)}`, error);
+    throw systemError(
+      `failed to create task for container: failed to initialize logging driver: ${errorMessage(error)}`,
+      error,
+    );
   }
 }
 
@@ -186,7 +189,7 @@ async function resolve(drivers: DriverSet<LogDriver>, type: string): Promise<Log
     return drivers.get(type) ?? (await drivers.resolve(type));
   } catch (error) {
     if (errorKind(error) !== 'not-found') throw error;
-    throw invalidParameter(`logger: no log driver named '${type}' is registered`, error);
+    throw invalidParameter(`error looking up logging plugin ${type}: ${errorMessage(error)}`, error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { errno, libc, systemCallError } from './libc';
 
 const syscall4 = libc.func('long syscall(long number, long directory, const char *path, const void *how, size_t size)');
@@ -21,9 +22,7 @@ const RESOLVE_IN_ROOT = 0x10;
 export function openInside(root: string, path: string): number {
   const directory = openSync(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
-    const how = Buffer.alloc(24);
-    how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
-    how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+    const how = howToOpen();
     // Another thread renaming something at the wrong moment: the kernel could not be sure and asks to try again.
     for (let attempt = 0; ; attempt++) {
       const descriptor = Number(syscall4(openat2, directory, path, how, how.length));
@@ -34,6 +33,33 @@ export function openInside(root: string, path: string): number {
   } finally {
     closeSync(directory);
   }
+}
+
+/**
+ * As `openInside`, while this thread does something else.
+ *
+ * @returns undefined when that is not possible, for whatever reason
+ */
+export async function tryOpenInside(root: string, path: string): Promise<number | undefined> {
+  const directory = await open(root, O_PATH | O_DIRECTORY | O_CLOEXEC).catch(() => undefined);
+  if (directory === undefined) return undefined;
+  try {
+    const how = howToOpen();
+    return await new Promise((resolve) => {
+      syscall4.async(openat2, directory.fd, path, how, how.length, (error: Error | null, result: number | bigint) => {
+        resolve(error === null && Number(result) >= 0 ? Number(result) : undefined);
+      });
+    });
+  } finally {
+    await directory.close();
+  }
+}
+
+function howToOpen(): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  return how;
 }
 
 /** Whether the opened file is a directory. */

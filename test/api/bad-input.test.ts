@@ -128,7 +128,7 @@ describe('create refuses', () => {
     expectError(
       await host({ LogConfig: { Type: 'parchment' } }),
       400,
-      /logger: no log driver named 'parchment' is registered/,
+      /error looking up logging plugin parchment: plugin "parchment" not found/,
     );
     const options = { LogConfig: { Type: 'json-file', Config: { colour: 'red' } } };
     expectError(await host(options), 400, /unknown log opt 'colour' for json-file log driver/);

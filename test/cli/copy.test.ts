@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { getXattr, setXattr } from '@gantry/sdk/linux/xattr';
 import { daemonForSuite } from '../support/daemon';
+import { eventually } from '../support/eventually';
 
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });
 const docker = (...args: string[]) => daemon().cli.ok(...args);
@@ -140,6 +141,10 @@ test('the archive routes answer as dockerd does when something is in the way', a
   expect(missing).toMatchObject({ status: 404 });
   expect(missing.json().message).toMatch(/^Could not find the file \/nothing in container ways$/);
   expect((await api.get('/containers/ways/archive')).status).toBe(400);
+  for (const path of ['/file/', '/file/.', '/file/below']) {
+    expect((await api.request('HEAD', archive(path))).status).toBe(500);
+    expect((await api.get(archive(path))).json()).toEqual({ message: `lstat ${path}: not a directory` });
+  }
   const { folder } = daemon();
   sh(
     `mkdir -p ${folder}/put/dir; echo y >${folder}/put/plain; cd ${folder}/put; tar -cf d.tar dir; mkdir f; echo z >f/dir; tar -cf f.tar -C f dir; tar -cf p.tar plain`,
@@ -158,6 +163,39 @@ test('the archive routes answer as dockerd does when something is in the way', a
   await docker('rm', 'ways');
   await docker('volume', 'rm', 'kept');
 });
+
+test.each(['running', 'stopped'])(
+  'what is at a path of a %s container is told, links and the missing too',
+  async (state) => {
+    const { api } = daemon();
+    const script =
+      'mkdir -m 1750 /dir; echo four >/dir/file; ln -s /dir /link; ln -s nowhere /dir/lost; touch /there; sleep 600';
+    await docker('run', '-d', '--name', 'told', '--network', 'none', 'busybox', 'sh', '-c', script);
+    await eventually('the files', async () => (await docker('exec', 'told', 'ls', '/')).includes('there'));
+    if (state === 'stopped') await docker('kill', 'told');
+    const look = async (path: string) => {
+      const { status, headers } = await api.request(
+        'HEAD',
+        `/containers/told/archive?path=${encodeURIComponent(path)}`,
+      );
+      const stat = headers['x-docker-container-path-stat'];
+      if (stat === undefined) return status;
+      const { mtime, ...rest } = JSON.parse(Buffer.from(String(stat), 'base64').toString());
+      expect(Date.now() - Date.parse(mtime)).toBeLessThan(600_000);
+      return rest;
+    };
+    const file = { name: 'file', size: 5, mode: 0o644, linkTarget: '' };
+    expect(await look('/dir/file')).toEqual(file);
+    expect(await look('dir//./file')).toEqual(file);
+    expect(await look('/link/file')).toEqual(file);
+    expect(await look('/dir')).toMatchObject({ name: 'dir', mode: 2 ** 31 + 2 ** 20 + 0o750, linkTarget: '' });
+    expect(await look('/link')).toMatchObject({ name: 'link', linkTarget: '/dir' });
+    expect(await look('/link/')).toMatchObject({ name: 'link', mode: 2 ** 31 + 2 ** 20 + 0o750, linkTarget: '' });
+    expect(await look('/dir/lost')).toMatchObject({ name: 'lost', linkTarget: '/dir/nowhere' });
+    expect([await look('/dir/none'), await look('/none/none'), await look('/link/none')]).toEqual([404, 404, 404]);
+    await docker('rm', '-f', 'told');
+  },
+);
 
 test('copyUIDGID gives what is copied to the user of the container', async () => {
   const { api, folder } = daemon();

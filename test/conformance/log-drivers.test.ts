@@ -99,7 +99,7 @@ test('without that copy docker logs says why it shows nothing', async () => {
 test('a driver that nobody provides is told by name', async () => {
   const result = await daemon().cli.run(['run', '--log-driver', 'nobody', 'busybox', 'true']);
   expect(result.code).not.toBe(0);
-  expect(result.stderr).toContain("logger: no log driver named 'nobody' is registered");
+  expect(result.stderr).toContain('error looking up logging plugin nobody: plugin "nobody" not found');
 });
 
 test('a plugin that was killed and comes back goes on with the log where it was', async () => {

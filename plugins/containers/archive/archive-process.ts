@@ -4,7 +4,7 @@
  */
 import { closeSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { errorKind, errorMessage } from '@gantry/sdk';
+import { errorKind, errorMessage } from '@gantry/sdk/errors';
 import { chroot, unshareMounts } from '@gantry/sdk/linux/chroot';
 import { mount, mountFlags } from '@gantry/sdk/linux/mount';
 import { openInside } from '@gantry/sdk/linux/open-inside';

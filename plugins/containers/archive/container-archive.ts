@@ -8,8 +8,9 @@ import type { Engine } from '../engine';
 import type { Container } from '../run/container';
 import { resolveContainerUser } from '../run/prepare-spec';
 import { type ArchiveJob, type ArchiveReport, REPORT_FD } from './archive-job';
-import { openView } from './container-view';
+import { type ContainerView, openView } from './container-view';
 import type { PathStat } from './path-stat';
+import { statInside } from './stat-inside';
 
 /** An archive that is being made: what it is of, and the way to get it. */
 export interface OpenArchive {
@@ -26,9 +27,17 @@ export async function statInContainer(
   engine: Engine,
   signal: AbortSignal,
 ): Promise<PathStat> {
-  const open = await openArchive(reference, path, 'stat', engine, signal);
-  await open.close();
-  return open.stat;
+  const container = engine.index.get(reference);
+  const view = await openView(container, false, engine);
+  const found = view.binds.length > 0 ? undefined : await statInside(view.root, absolute(path));
+  if (found === undefined) {
+    const open = await archiveOf(container, view, reference, path, 'stat', signal);
+    await open.close();
+    return open.stat;
+  }
+  await view.close();
+  if (found === 'missing') throw notInContainer(path, reference);
+  return found;
 }
 
 /** @throws not-found. @see Engine API, GET /containers/{id}/archive */
@@ -84,7 +93,7 @@ export async function unpackIntoContainer(
     const report = await child.report;
     await Promise.all([sent, child.ended]);
     signal.removeEventListener('abort', stop);
-    if (!report.ok) throw refusal(report, path, container, reference);
+    if (!report.ok) throw refusal(report, 'unpack', path, container, reference);
   } finally {
     await view.close();
   }
@@ -100,6 +109,17 @@ async function openArchive(
 ): Promise<OpenArchive> {
   const container = engine.index.get(reference);
   const view = await openView(container, action === 'export', engine);
+  return archiveOf(container, view, reference, path, action, signal);
+}
+
+async function archiveOf(
+  container: Container,
+  view: ContainerView,
+  reference: string,
+  path: string,
+  action: 'stat' | 'pack' | 'export',
+  signal: AbortSignal,
+): Promise<OpenArchive> {
   const child = startProcess({ ...view, action, path: absolute(path), noOverwriteDirNonDir: false, owner: undefined });
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -119,7 +139,7 @@ async function openArchive(
     await close();
     throw report.ok
       ? systemError('the archive process did not describe the path')
-      : refusal(report, path, container, reference);
+      : refusal(report, action, path, container, reference);
   }
   return {
     stat: report.stat,
@@ -181,15 +201,18 @@ async function readReport(stream: Readable, ended: Promise<unknown>): Promise<Ar
 
 function refusal(
   report: Extract<ArchiveReport, { ok: false }>,
+  action: ArchiveJob['action'],
   path: string,
   container: Container,
   reference: string,
 ): EngineError {
   switch (report.reason) {
     case 'missing':
-      return notFound(`Could not find the file ${path} in container ${reference}`);
+      return notInContainer(path, reference);
     case 'not-a-directory':
-      return invalidParameter('extraction point is not a directory');
+      return action === 'unpack'
+        ? invalidParameter('extraction point is not a directory')
+        : systemError(`lstat ${path}: not a directory`);
     case 'read-only':
       return forbidden('mounted volume is marked read-only');
     case 'invalid':
@@ -205,5 +228,8 @@ function isOnWritableMount(container: Container, path: string): boolean {
     ({ destination, readWrite }) => readWrite && (clean === destination || clean.startsWith(`${destination}/`)),
   );
 }
+
+const notInContainer = (path: string, reference: string): EngineError =>
+  notFound(`Could not find the file ${path} in container ${reference}`);
 
 const absolute = (path: string): string => (path.startsWith('/') ? path : `/${path}`);

@@ -12,12 +12,11 @@ import { isAlive } from '../run/state';
 import { pathInRoot } from '../spec/path-in-root';
 import type { ArchiveBind, ArchiveJob } from './archive-job';
 
+/** Where a container's files are. */
+export type ContainerView = Pick<ArchiveJob, 'root' | 'binds'> & { close(): Promise<void> };
+
 /** The file system as the container sees it: that of its first process, or its layers with the volumes in place. */
-export async function openView(
-  container: Container,
-  layersOnly: boolean,
-  engine: Engine,
-): Promise<Pick<ArchiveJob, 'root' | 'binds'> & { close(): Promise<void> }> {
+export async function openView(container: Container, layersOnly: boolean, engine: Engine): Promise<ContainerView> {
   if (container.state.status === 'removing' || container.state.status === 'dead')
     throw conflict(`container ${container.id} is being removed`);
   if (isAlive(container.state) && !layersOnly)

@@ -1,6 +1,6 @@
-import { constants, lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { type BigIntStats, constants, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { posix } from 'node:path';
-import { formatTimeNs } from '@gantry/sdk';
+import { formatTimeNs } from '@gantry/sdk/lifecycle';
 
 /** What clients learn of a path before its archive. @see Engine API, X-Docker-Container-Path-Stat */
 export interface PathStat {
@@ -29,6 +29,11 @@ const goType: ReadonlyMap<number, number> = new Map([
  */
 export function statPath(path: string): PathStat {
   const info = lstatSync(path, { bigint: true });
+  return describe(path, info, info.isSymbolicLink() ? linkTarget(path) : '');
+}
+
+/** @param path as the container sees it */
+export function describe(path: string, info: BigIntStats, linkTarget: string): PathStat {
   const mode = Number(info.mode);
   const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
   return {
@@ -36,7 +41,7 @@ export function statPath(path: string): PathStat {
     size: Number(info.size),
     mode: (goType.get(mode & constants.S_IFMT) ?? 0) + special + (mode & 0o777),
     mtime: formatTimeNs(info.mtimeNs),
-    linkTarget: info.isSymbolicLink() ? linkTarget(path) : '',
+    linkTarget,
   };
 }
 

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter } from '@gantry/sdk/errors';
 import { deviceNumber, makeNode, nodeTypes } from '@gantry/sdk/linux/file-nodes';
 import { setTimes } from '@gantry/sdk/linux/file-times';
 import { setXattr } from '@gantry/sdk/linux/xattr';

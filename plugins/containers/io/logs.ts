@@ -78,10 +78,16 @@ function prefixOf(entry: LogEntry, options: LogsOptions): Buffer {
   const time = options.timestamps ? `${formatTime(entry.timeNs)} ` : '';
   const details = options.details
     ? `${Object.entries(entry.attributes ?? {})
-        .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
+        .map(([key, value]) => `${queryEscape(key)}=${queryEscape(value)}`)
         .join(',')} `
     : '';
   return Buffer.from(time + details);
+}
+
+/** As forms are encoded: clients take a plus for a blank. */
+function queryEscape(text: string): string {
+  const escaped = encodeURIComponent(text).replaceAll('%20', '+');
+  return escaped.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 let cachedSecond = -1n;

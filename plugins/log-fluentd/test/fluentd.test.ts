@@ -142,6 +142,31 @@ test('without fluentd a container does not start, unless it is to connect later'
   expect(warnings).toEqual([]);
 });
 
+test('a fluentd that takes nothing for too long is connected to anew, and what waited for it is sent again', async () => {
+  let connections = 0;
+  const taken: Buffer[] = [];
+  const server = createServer((socket) => {
+    connections++;
+    socket.on('error', () => undefined);
+    // The first one never reads.
+    if (connections === 1) socket.pause();
+    else socket.on('data', (chunk) => taken.push(chunk));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const writer = await driver.open(
+    info({ 'fluentd-address': `127.0.0.1:${port}`, 'fluentd-write-timeout': '1s', 'fluentd-retry-wait': '1ms' }),
+  );
+  // More than the kernel keeps for a connection.
+  const waiting = writer.write(line(`${'x'.repeat(12_000_000)}\n`));
+  expect(waiting).toBeInstanceOf(Promise);
+  await waiting;
+  await writer.close();
+  expect(connections).toBeGreaterThan(1);
+  expect(Buffer.concat(taken).length).toBeGreaterThan(12_000_000);
+  server.close();
+}, 30_000);
+
 test('what an absent fluentd did not take is counted', async () => {
   const port = await receiver.listen();
   receiver.close();
@@ -161,12 +186,16 @@ test('what an absent fluentd did not take is counted', async () => {
 });
 
 test.each([
-  [{ 'fluentd-address': 'http://x' }, "invalid fluentd-address http://x: unsupported scheme: 'http'"],
+  [{ 'fluentd-address': 'http://x' }, "invalid fluentd-address (http://x): unsupported scheme: 'http'"],
   [{ 'fluentd-address': 'tcp://x/y' }, 'should not contain a path element'],
   [{ 'fluentd-address': 'unix://' }, 'path is empty'],
   [{ 'fluentd-async': 'true', 'fluentd-async-connect': 'true' }, 'conflicting options'],
   [{ 'fluentd-async-reconnect-interval': '1h' }, 'must be between 100ms and 10s'],
   [{ 'fluentd-retry-wait': 'soon' }, 'time: invalid duration "soon"'],
+  [{ 'fluentd-max-retries': '-1' }, 'strconv.ParseUint: parsing "-1": invalid syntax'],
+  [{ 'fluentd-buffer-limit': '-1' }, "invalid size: '-1'"],
+  [{ 'fluentd-write-timeout': 'x' }, 'value must be a duration: time: invalid duration "x"'],
+  [{ 'fluentd-write-timeout': '-1s' }, 'value must be a duration that is non-negative'],
   [{ 'fluentd-nope': '1' }, "unknown log opt 'fluentd-nope' for fluentd log driver"],
 ])('the options %j are refused', (options, message) => {
   expect(() => driver.validate(options as Record<string, string>)).toThrow(message);

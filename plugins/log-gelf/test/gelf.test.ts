@@ -100,10 +100,12 @@ test('over tcp each message ends with a zero byte, in order', async () => {
 });
 
 test.each([
-  [{}, 'gelf: please provide gelf-address as proto://host:port'],
+  [{}, 'gelf-address is a required parameter'],
+  [{ 'gelf-address': 'x' }, 'gelf: endpoint needs to be TCP or UDP'],
   [{ 'gelf-address': 'udp://x' }, 'gelf: please provide gelf-address as proto://host:port'],
   [{ 'gelf-address': 'http://x:1' }, 'gelf: endpoint needs to be TCP or UDP'],
-  [{ 'gelf-address': 'x' }, 'gelf-address should be in form proto://address, got x'],
+  [{ 'gelf-address': 'tcp://x:1', 'gelf-compression-type': 'gzip' }, 'compression is only supported on UDP'],
+  [{ 'gelf-address': 'tcp://x:1', 'gelf-tcp-reconnect-delay': '-1' }, '"gelf-tcp-reconnect-delay" must be a positive'],
   [
     { 'gelf-address': 'udp://x:1', 'gelf-compression-type': 'rar' },
     'unknown value "rar" for log opt "gelf-compression-type" for gelf log driver',
@@ -112,10 +114,7 @@ test.each([
     { 'gelf-address': 'udp://x:1', 'gelf-compression-level': '10' },
     'unknown value "10" for log opt "gelf-compression-level" for gelf log driver',
   ],
-  [
-    { 'gelf-address': 'udp://x:1', 'gelf-tcp-max-reconnect': '1' },
-    "unknown log opt 'gelf-tcp-max-reconnect' for gelf log driver",
-  ],
+  [{ 'gelf-address': 'udp://x:1', 'gelf-tcp-max-reconnect': '1' }, '"gelf-tcp-max-reconnect" is only valid for TCP'],
 ])('the options %j are refused', (options, message) => {
   expect(() => driver.validate(options as Record<string, string>)).toThrow(message);
 });

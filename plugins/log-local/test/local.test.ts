@@ -95,7 +95,9 @@ test('full files are compressed unless that is switched off, and removed with th
 });
 
 test.each([
-  [{ nope: '1' }, "unknown log opt 'nope' for local log driver"],
+  [{ nope: '1' }, "unknown log opt 'nope' for log driver local"],
+  [{ labels: 'a' }, "unknown log opt 'labels' for log driver local"],
+  [{ tag: 'a' }, "unknown log opt 'tag' for log driver local"],
   [{ 'max-size': '0' }, 'max-size must be a positive number'],
   [{ 'max-file': '0' }, 'max-file cannot be less than 1'],
   [{ compress: 'perhaps' }, 'strconv.ParseBool: parsing "perhaps": invalid syntax'],

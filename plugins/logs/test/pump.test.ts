@@ -237,7 +237,7 @@ test('the driver "none" keeps nothing, feeds who is attached and cannot be read'
 });
 
 test.each([
-  ['nope', {}, "logger: no log driver named 'nope' is registered"],
+  ['nope', {}, /error looking up logging plugin nope: /],
   ['recorder', { mode: 'sometimes' }, 'logger: logging mode not supported: sometimes'],
   ['recorder', { 'max-buffer-size': '1m' }, /only supported with 'mode=non-blocking'/],
   ['recorder', { mode: 'non-blocking', 'max-buffer-size': 'big' }, /max-buffer-size: invalid size: 'big'/],

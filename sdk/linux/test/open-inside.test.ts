@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { isDirectoryOpen, openInside } from '../open-inside';
+import { isDirectoryOpen, openInside, tryOpenInside } from '../open-inside';
 
 let folder: string;
 beforeEach(() => {
@@ -70,4 +70,15 @@ test('a directory that is exchanged for a link all the time never leads out eith
   }
   await ended;
   expect(['ENOENT', 'directory']).toEqual(expect.arrayContaining([...seen]));
+});
+
+test('without holding up the thread the same is opened, or nothing', async () => {
+  symlinkSync('/inside', join(root(), 'absolute'));
+  symlinkSync(join(folder, 'outside'), join(root(), 'out'));
+  const descriptor = await tryOpenInside(root(), 'absolute/file');
+  expect(descriptor).toBeDefined();
+  expect(statSync(`/proc/self/fd/${descriptor}`).ino).toBe(statSync(join(root(), 'inside/file')).ino);
+  closeSync(descriptor!);
+  expect(await tryOpenInside(root(), 'out')).toBeUndefined();
+  expect(await tryOpenInside(join(folder, 'nothing'), 'x')).toBeUndefined();
 });
