@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { type ApiVersion, apiVersionAtLeast, type SandboxState } from '@gantry/sdk';
+import type { ContainerConfig } from '../config/container-config';
 import { parseExposedPorts } from '../create/ports';
+import { parseLink } from '../create/validate-network';
 import type { Engine } from '../engine';
+import type { ContainerRecord } from '../records/container-record';
 import type { Container } from '../run/container';
 import { apparmorOf } from '../run/prepare-spec';
 import { isAlive } from '../run/state';
-import { liveSandbox, renderMount, renderNetworks } from './render-shared';
+import { liveSandbox, renderNetworks, shownMounts } from './render-shared';
 
 /** @see Engine API, ContainerInspectResponse */
 export function renderInspect(
@@ -32,7 +35,7 @@ export function renderInspect(
     ResolvConfPath: files?.resolvConfPath ?? fileOf('resolv.conf'),
     HostnamePath: files?.hostnamePath ?? fileOf('hostname'),
     HostsPath: files?.hostsPath ?? fileOf('hosts'),
-    LogPath: record.log.type === 'json-file' ? join(directory, `${record.id}-json.log`) : '',
+    LogPath: record.started && record.log.type === 'json-file' ? join(directory, `${record.id}-json.log`) : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
     Driver: record.graphDriver.name,
@@ -41,11 +44,11 @@ export function renderInspect(
     ProcessLabel: '',
     AppArmorProfile: apparmorOf(record, engine) ?? '',
     ExecIDs: execs.length > 0 ? execs : null,
-    HostConfig: record.hostConfig,
+    HostConfig: { ...record.hostConfig, Links: renderLinks(record, engine) },
     GraphDriver: { Data: record.graphDriver.data, Name: record.graphDriver.name },
     ...(sizes ? { SizeRw: sizes.sizeRw, SizeRootFs: sizes.sizeRootFs } : {}),
-    Mounts: record.mounts.filter(({ type }) => type !== 'tmpfs').map(renderMount),
-    Config: record.config,
+    Mounts: shownMounts(record),
+    Config: renderConfig(record),
     NetworkSettings: renderNetworkSettings(container, sandbox, apiVersion),
     // Not in the API's schema; clients leave out what they do not know.
     ...(record.hookPatches?.length
@@ -58,6 +61,21 @@ export function renderInspect(
         }
       : {}),
   };
+}
+
+/** On the default bridge `/other:/self/alias`; elsewhere links belong to the endpoint. */
+function renderLinks({ hostConfig, name }: ContainerRecord, { index, networks }: Engine): string[] | null {
+  const { Links, NetworkMode } = hostConfig;
+  if (!Links?.length || NetworkMode !== networks.defaultNetwork) return null;
+  return Links.map(parseLink).map(
+    ({ container, alias }) => `/${index.find(container)?.record.name ?? container}:/${name}/${alias}`,
+  );
+}
+
+/** With the MAC address that was asked for on the container's own network, as clients before 1.44 know it. */
+function renderConfig({ config, hostConfig, networks }: ContainerRecord): ContainerConfig {
+  const MacAddress = networks[hostConfig.NetworkMode]?.MacAddress;
+  return MacAddress ? { ...config, MacAddress } : config;
 }
 
 function renderState(container: Container): Record<string, unknown> {
@@ -127,7 +145,7 @@ export function renderPortMap(container: Container, sandbox: SandboxState): Reco
   const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   for (const { port, proto } of parseExposedPorts([
     ...Object.keys(config.ExposedPorts ?? {}),
-    ...Object.keys(hostConfig.PortBindings),
+    ...Object.keys(hostConfig.PortBindings ?? {}),
   ]))
     ports[`${port}/${proto}`] = null;
   for (const { port, proto, hostIp, hostPort } of sandbox.ports) {

@@ -2,7 +2,7 @@ import { parseExposedPorts } from '../create/ports';
 import type { Engine } from '../engine';
 import type { Container } from '../run/container';
 import { humanDuration, humanDurationValidMs } from './human-duration';
-import { liveSandbox, renderMount, renderNetworks } from './render-shared';
+import { liveSandbox, renderNetworks, shownMounts } from './render-shared';
 import { shownImages } from './shown-images';
 
 interface Fragment {
@@ -71,7 +71,7 @@ export function renderListItem(
       ...(record.hostConfig.Annotations ? { Annotations: record.hostConfig.Annotations } : {}),
     },
     NetworkSettings: { Networks: renderNetworks(record, sandbox) },
-    Mounts: record.mounts.filter(({ type }) => type !== 'tmpfs').map(renderMount),
+    Mounts: shownMounts(record),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { EndpointState, SandboxState } from '@gantry/sdk';
 import type { EndpointSettings } from '../config/container-config';
+import { cleanPath } from '../create/mounts';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
 import { isAlive } from '../run/state';
 
@@ -9,7 +10,7 @@ export function renderNetworks(record: ContainerRecord, sandbox: SandboxState | 
   const out: Record<string, unknown> = {};
   for (const [network, asked] of Object.entries(record.networks)) {
     const state = live.get(network) ?? byReference(sandbox, network);
-    out[state?.networkName ?? network] = renderEndpoint(asked, state);
+    out[state?.networkName ?? network] = renderEndpoint(asked, state, record.lastEndpoints?.[network]);
   }
   return out;
 }
@@ -20,7 +21,12 @@ function byReference(sandbox: SandboxState | undefined, reference: string): Endp
   );
 }
 
-function renderEndpoint(asked: EndpointSettings, state: EndpointState | undefined): Record<string, unknown> {
+function renderEndpoint(
+  asked: EndpointSettings,
+  state: EndpointState | undefined,
+  last: Pick<EndpointState, 'networkId' | 'dnsNames'> | undefined,
+): Record<string, unknown> {
+  const { networkId = '', dnsNames = [] } = state ?? last ?? {};
   const ipam = asked.IPAMConfig;
   const cleaned = ipam && Object.fromEntries(Object.entries(ipam).filter(([, value]) => value !== undefined));
   return {
@@ -30,7 +36,7 @@ function renderEndpoint(asked: EndpointSettings, state: EndpointState | undefine
     MacAddress: state?.macAddress ?? asked.MacAddress ?? '',
     DriverOpts: asked.DriverOpts ?? null,
     GwPriority: asked.GwPriority ?? 0,
-    NetworkID: state?.networkId ?? '',
+    NetworkID: networkId,
     EndpointID: state?.endpointId ?? '',
     Gateway: state?.gateway ?? '',
     IPAddress: state?.ipAddress ?? '',
@@ -38,11 +44,17 @@ function renderEndpoint(asked: EndpointSettings, state: EndpointState | undefine
     IPv6Gateway: state?.ipv6Gateway ?? '',
     GlobalIPv6Address: state?.globalIPv6Address ?? '',
     GlobalIPv6PrefixLen: state?.globalIPv6PrefixLen ?? 0,
-    DNSNames: state && state.dnsNames.length > 0 ? state.dnsNames : null,
+    DNSNames: dnsNames.length > 0 ? dnsNames : null,
   };
 }
 
-export function renderMount(mount: MountPoint): Record<string, unknown> {
+/** All but the temporary file systems of `--tmpfs`, which HostConfig.Tmpfs tells. */
+export function shownMounts({ mounts, hostConfig }: ContainerRecord): Record<string, unknown>[] {
+  const listed = new Set((hostConfig.Mounts ?? []).map(({ Target }) => cleanPath(Target)));
+  return mounts.filter(({ type, destination }) => type !== 'tmpfs' || listed.has(destination)).map(renderMount);
+}
+
+function renderMount(mount: MountPoint): Record<string, unknown> {
   if (mount.type === 'tmpfs')
     return {
       Type: 'tmpfs',
@@ -58,7 +70,7 @@ export function renderMount(mount: MountPoint): Record<string, unknown> {
     RW: mount.readWrite,
     Propagation: mount.propagation,
   };
-  if (mount.type === 'image') return { Type: 'image', Source: mount.source, ...common };
+  if (mount.type === 'image') return { Type: 'image', Name: mount.source, Source: mount.source, ...common };
   if (mount.type === 'bind') return { Type: 'bind', Source: mount.source, ...common };
   return { Type: 'volume', Name: mount.name, Source: mount.source, Driver: mount.driver, ...common };
 }

@@ -93,7 +93,7 @@ export const mountDocument = struct({
 export type MountRequest = Decoded<typeof mountDocument>;
 
 const throttle = struct({ Path: text, Rate: integer });
-const throttles = listOf(throttle);
+const throttles = nullable(listOf(throttle));
 
 /** The limits that `update` may change too. @see Engine API, Resources */
 const resourceFields = {
@@ -102,7 +102,7 @@ const resourceFields = {
   NanoCpus: integer,
   CgroupParent: text,
   BlkioWeight: integer,
-  BlkioWeightDevice: listOf(struct({ Path: text, Weight: integer })),
+  BlkioWeightDevice: nullable(listOf(struct({ Path: text, Weight: integer }))),
   BlkioDeviceReadBps: throttles,
   BlkioDeviceWriteBps: throttles,
   BlkioDeviceReadIOps: throttles,
@@ -113,7 +113,7 @@ const resourceFields = {
   CpuRealtimeRuntime: integer,
   CpusetCpus: text,
   CpusetMems: text,
-  Devices: listOf(struct({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text })),
+  Devices: nullable(listOf(struct({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text }))),
   DeviceCgroupRules: nullable(listOf(text)),
   DeviceRequests: nullable(
     listOf(
@@ -149,7 +149,7 @@ export const hostConfigDocument = struct({
   ContainerIDFile: text,
   LogConfig: struct({ Type: text, Config: mapOf(text) }),
   NetworkMode: text,
-  PortBindings: mapOf(listOf(portBindingDocument)),
+  PortBindings: nullable(mapOf(listOf(portBindingDocument))),
   RestartPolicy: restartPolicyDocument,
   AutoRemove: flag,
   VolumeDriver: text,
@@ -159,9 +159,9 @@ export const hostConfigDocument = struct({
   CapAdd: nullable(words),
   CapDrop: nullable(words),
   CgroupnsMode: text,
-  Dns: listOf(text),
-  DnsOptions: listOf(text),
-  DnsSearch: listOf(text),
+  Dns: nullable(listOf(text)),
+  DnsOptions: nullable(listOf(text)),
+  DnsSearch: nullable(listOf(text)),
   ExtraHosts: nullable(listOf(text)),
   GroupAdd: nullable(listOf(text)),
   IpcMode: text,

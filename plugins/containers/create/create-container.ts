@@ -61,6 +61,7 @@ export async function createContainer(
   const limits = adaptLimits(completed, engine.host.limits);
   const hostConfig = limits.host;
   warnings.push(...limits.warnings);
+  if (hostConfig.Mounts?.some(({ Type }) => Type === 'image')) warnings.push('Image mount is an experimental feature');
   await validateDeviceRequests(hostConfig.DeviceRequests ?? [], engine.settings.cdiSpecDirs);
   resolveLinks(hostConfig, engine);
   const log = engine.logs.resolveConfig({ type: hostConfig.LogConfig.Type, options: hostConfig.LogConfig.Config });
@@ -72,9 +73,7 @@ export async function createContainer(
   for (const [network, settings] of Object.entries(networks))
     engine.networks.checkEndpoint(endpointRequest(network, settings, []));
   const planned = nameAnonymous(await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true));
-  // Whoever shares the host's network or name has the host's name; whoever joins a container has that one's.
-  if (config.Hostname === '' && !hostConfig.NetworkMode.startsWith('container:'))
-    config.Hostname = hostConfig.NetworkMode === 'host' || hostConfig.UTSMode === 'host' ? hostname() : id.slice(0, 12);
+  if (config.Hostname === '') config.Hostname = hostConfig.NetworkMode === 'host' ? hostname() : id.slice(0, 12);
 
   const undo = new CleanupStack();
   try {
@@ -185,7 +184,7 @@ async function createVolumes(
   signal: AbortSignal,
 ): Promise<MountPoint[]> {
   return Promise.all(
-    planned.map(async ({ volumeOptions, volumeLabels, ...mount }) => {
+    planned.map(async ({ volumeOptions, volumeLabels, inherited, ...mount }) => {
       if (mount.type === 'image') {
         undo.push(() => engine.images.removeRootFilesystem(mount.mountId));
         const image = await engine.images.resolve(mount.imageId ?? mount.source);
@@ -201,7 +200,8 @@ async function createVolumes(
       engine.volumes.reference(volume.name, containerId);
       undo.push(() => engine.volumes.dereference(volume.name, containerId));
       // As dockerd shows it: named volumes of the local driver are shared unless something else was asked for.
-      const mode = mount.mode === '' && !mount.anonymous && volume.driver === 'local' ? 'z' : mount.mode;
+      const shared = mount.mode === '' && !mount.anonymous && !inherited && volume.driver === 'local';
+      const mode = shared ? 'z' : mount.mode;
       return { ...mount, name: volume.name, source: volume.mountpoint, driver: volume.driver, mode };
     }),
   );

@@ -15,6 +15,8 @@ const COPY = new Set(['nocopy']);
 export type PlannedMount = MountPoint & {
   readonly volumeOptions: Readonly<Record<string, string>>;
   readonly volumeLabels: Readonly<Record<string, string>>;
+  /** Another container's, by VolumesFrom. */
+  readonly inherited?: boolean;
 };
 
 /** Options of a tmpfs that the kernel and mount(8) know. */
@@ -146,7 +148,8 @@ export async function parseMount(request: MountRequest): Promise<PlannedMount> {
       if (source === '') throw fail('field Source must not be empty');
       const subpath = request.ImageOptions?.Subpath ?? '';
       if (!isLocal(subpath)) throw fail('subpath must be a relative path within the image');
-      return { ...common, type: 'image', source, subpath };
+      // Nobody writes into an image, whatever is asked.
+      return { ...common, type: 'image', source, readWrite: false, propagation: 'rprivate', subpath };
     }
     case 'cluster':
       throw fail('cluster volumes are for services in cluster mode');

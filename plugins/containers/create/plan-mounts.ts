@@ -33,6 +33,8 @@ export async function planMounts(
         byDestination.set(mount.destination, {
           ...mount,
           readWrite: mount.readWrite && readOnly !== true,
+          mode: '',
+          inherited: true,
           copyUp: false,
           anonymous: false,
           mountId: newMountId(),

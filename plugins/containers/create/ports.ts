@@ -36,7 +36,7 @@ export function parseExposedPorts(keys: Iterable<string>): ExposedPort[] {
 
 /** @throws invalid-parameter naming the port or address */
 export function parsePortBindings(bindings: HostConfig['PortBindings']): PortBinding[] {
-  return Object.entries(bindings).flatMap(([key, hosts]) => {
+  return Object.entries(bindings ?? {}).flatMap(([key, hosts]) => {
     const { proto, port } = parsePort(key);
     return (hosts.length > 0 ? hosts : [{ HostIp: '', HostPort: '' }]).map((host) => {
       const [hostPort, hostPortEnd] = parseHostPort(host.HostPort);

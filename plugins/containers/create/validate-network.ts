@@ -21,9 +21,9 @@ export function validateNetworkOptions(config: ContainerConfig, host: HostConfig
   if ((joins || mode === 'host') && config.MacAddress) throw fail('mac-address and the network mode');
   validateNames(host);
   if (!joins) return;
-  if (host.Dns.length > 0) throw fail('dns and the network mode');
+  if (host.Dns?.length) throw fail('dns and the network mode');
   if ((host.ExtraHosts?.length ?? 0) > 0) throw fail('custom host-to-IP mapping and the network mode');
-  if (Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts)
+  if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts)
     throw fail('port publishing and the container type network mode');
   if (Object.keys(config.ExposedPorts ?? {}).length > 0)
     throw fail('port exposing and the container type network mode');
@@ -36,7 +36,7 @@ function validateNames(host: HostConfig): void {
     if (address !== 'host-gateway' && isIP(bare(address)) === 0)
       throw invalidParameter(`invalid IP address in add-host: "${address}"`);
   }
-  for (const address of host.Dns)
+  for (const address of host.Dns ?? [])
     if (isIP(address.split('%', 1)[0] ?? '') === 0)
       throw invalidParameter(`HostConfig.Dns: IP address is not correctly formatted: ${address}`);
   for (const link of host.Links ?? []) parseLink(link);

@@ -88,7 +88,7 @@ function discardOthers(host: HostConfig, support: LimitSupport, warnings: string
     warnings.push(kernelLacks('Block I/O weight', 'Weight discarded.'));
     host.BlkioWeight = 0;
   }
-  if (host.BlkioWeightDevice.length > 0 && !support.blkioWeightDevice) {
+  if (host.BlkioWeightDevice?.length && !support.blkioWeightDevice) {
     warnings.push(kernelLacks('Block I/O weight_device', 'Weight-device discarded.'));
     host.BlkioWeightDevice = [];
   }
@@ -99,7 +99,7 @@ function discardOthers(host: HostConfig, support: LimitSupport, warnings: string
     ['BlkioDeviceWriteIOps', 'IOPS Block write limit', 'Block I/O IOPS write limit discarded.'],
   ] as const;
   for (const [field, what, verdict] of throttles)
-    if (host[field].length > 0 && !support.blkioThrottle) {
+    if (host[field]?.length && !support.blkioThrottle) {
       warnings.push(kernelLacks(what, verdict));
       host[field] = [];
     }
@@ -129,11 +129,11 @@ function validateRanges(host: HostConfig): void {
     throw invalidParameter('kernel TCP memory limit is not supported by OCI runtimes: remove KernelMemoryTCP');
   if (host.BlkioWeight !== 0 && (host.BlkioWeight < 10 || host.BlkioWeight > 1000))
     throw invalidParameter('Range of blkio weight is from 10 to 1000');
-  for (const { Path, Weight } of host.BlkioWeightDevice)
+  for (const { Path, Weight } of host.BlkioWeightDevice ?? [])
     if (Weight < 10 || Weight > 1000)
       throw invalidParameter(`invalid weight for device ${Path}: range of blkio weight is from 10 to 1000`);
   for (const field of THROTTLES)
-    for (const { Path, Rate } of host[field])
+    for (const { Path, Rate } of host[field] ?? [])
       if (Rate < 0) throw invalidParameter(`${field}: invalid rate for device ${Path}: it must be a positive integer`);
   if (host.IOMaximumBandwidth !== 0)
     throw invalidParameter(

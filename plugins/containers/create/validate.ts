@@ -29,7 +29,7 @@ export function validateContainer(
   normalizeCapabilities(host.CapAdd ?? [], 'CapAdd');
   normalizeCapabilities(host.CapDrop ?? [], 'CapDrop');
   for (const rule of host.DeviceCgroupRules ?? []) parseDeviceRule(rule);
-  for (const { PathOnHost, CgroupPermissions } of host.Devices) {
+  for (const { PathOnHost, CgroupPermissions } of host.Devices ?? []) {
     if (PathOnHost === '') throw invalidParameter('Devices: PathOnHost must not be empty');
     if (!/^[rwm]{0,3}$/.test(CgroupPermissions)) throw invalidParameter(`invalid device mode: ${CgroupPermissions}`);
   }
@@ -50,7 +50,7 @@ export function validateContainer(
   if (host.ConsoleSize && host.ConsoleSize.length > 0 && !isSize(host.ConsoleSize))
     throw invalidParameter('ConsoleSize must be two numbers from 0 to 65535: height and width');
   refuseUnsupported(host, settings);
-  return host.NetworkMode === 'host' && Object.keys(host.PortBindings).length > 0
+  return host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0
     ? ['Published ports are discarded when using host network mode']
     : [];
 }

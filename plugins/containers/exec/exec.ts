@@ -4,10 +4,10 @@ import { variableName } from '../create/merge-config';
 import { type Engine, publish } from '../engine';
 import { streamEnd, waitWhileMoving } from '../io/stream-end';
 import type { Container } from '../run/container';
-import { apparmorOf, noNewPrivileges, resolveContainerUser } from '../run/prepare-spec';
+import { apparmorOf, noNewPrivileges, resolveContainerUser, resourceRlimits } from '../run/prepare-spec';
 import { execError, startFailure } from '../run/start-error';
 import { hasEnded } from '../run/stop-container';
-import { capabilitySets, environment } from '../spec/build-spec';
+import { capabilitySets, environment, ociRlimits } from '../spec/build-spec';
 import { resolveCapabilities } from '../spec/capabilities';
 import type { ExecConfig, ExecInstance } from './exec-instance';
 
@@ -151,6 +151,7 @@ async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciP
     capabilities: capabilitySets(capabilities, user.uid),
     noNewPrivileges: noNewPrivileges(record, engine),
     ...(apparmorProfile ? { apparmorProfile } : {}),
+    rlimits: ociRlimits(resourceRlimits(record, engine)),
     oomScoreAdj: record.hostConfig.OomScoreAdj,
   };
 }
@@ -193,6 +194,8 @@ export async function runInContainer(
     });
   };
   options.signal.addEventListener('abort', onAbort, { once: true });
+  // The start itself may have taken longer than there was.
+  if (options.signal.aborted) onAbort();
   try {
     const exit = await finishExec(
       exec,

@@ -66,6 +66,8 @@ export interface ContainerRecord {
   hookPatches?: readonly HookPatch[];
   /** What the user asked of each network, by network name. */
   networks: Record<string, EndpointSettings>;
+  /** What came of each network at the last start, by network name; inspect tells it after the container has ended. */
+  lastEndpoints?: Readonly<Record<string, { readonly networkId: string; readonly dnsNames: readonly string[] }>>;
   state: ContainerState;
   restartCount: number;
   /** Stopped by a user: `unless-stopped` leaves it so. */

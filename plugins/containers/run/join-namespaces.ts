@@ -59,6 +59,10 @@ export function sharedMemory(record: ContainerRecord, engine: Engine): string | 
   return other ? sharedMemoryPath(other.directory) : 'own';
 }
 
-export function hostnameOf(record: ContainerRecord, engine: Engine): string {
-  return joinedContainer(record.hostConfig.NetworkMode, engine)?.record.config.Hostname ?? record.config.Hostname;
+/** Whoever shares a container's network takes on its names, from this start on. */
+export function takeSharedNames({ hostConfig, config }: ContainerRecord, engine: Engine): void {
+  const other = joinedContainer(hostConfig.NetworkMode, engine)?.record.config;
+  if (other === undefined) return;
+  config.Hostname = other.Hostname;
+  config.Domainname = other.Domainname;
 }

@@ -19,12 +19,12 @@ import { parseSeccompProfile, resolveSeccomp } from '../spec/seccomp';
 import { defaultSeccompProfile } from '../spec/seccomp-profile';
 import { resolveUser } from '../spec/user';
 import {
-  hostnameOf,
   ipcNamespace,
   joinable,
   joinedSandbox,
   networkNamespace,
   sharedMemory,
+  takeSharedNames,
   utsNamespace,
 } from './join-namespaces';
 import { linkEnvironment } from './link-environment';
@@ -46,6 +46,7 @@ export interface SpecSources {
 export async function prepareSpec(sources: SpecSources, engine: Engine): Promise<OciSpec> {
   const { record, rootPath } = sources;
   const { hostConfig, config } = record;
+  takeSharedNames(record, engine);
   const files = joinedSandbox(record, engine) ?? sources.sandbox;
   const capabilities = resolveCapabilities(
     { add: hostConfig.CapAdd ?? [], drop: hostConfig.CapDrop ?? [], privileged: hostConfig.Privileged },
@@ -55,7 +56,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
   const mounts = await userMounts(record, sources.directory, sources.volumePaths, files, engine);
   const [user, devices, throttled, seccomp, rootfsPropagation] = await Promise.all([
     resolveContainerUser(record, rootPath, config.User),
-    hostConfig.Privileged ? privilegedDevices(hostConfig.Devices) : requestedDevices(hostConfig.Devices),
+    hostConfig.Privileged ? privilegedDevices(hostConfig.Devices ?? []) : requestedDevices(hostConfig.Devices ?? []),
     blockDevices(throttledPaths(record)),
     seccompOf(record, capabilities, engine),
     Promise.resolve(propagationOf(record.mounts)),
@@ -67,7 +68,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
   const spec = buildSpec({
     record,
     rootPath,
-    hostname: hostnameOf(record, engine),
+    hostname: config.Hostname,
     linkVariables: linkEnvironment(record, engine),
     user,
     capabilities,
@@ -86,7 +87,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     seccomp,
     apparmorProfile: apparmorOf(record, engine),
     noNewPrivileges: noNewPrivileges(record, engine),
-    rlimits: rlimitsOf(record, engine),
+    rlimits: resourceRlimits(record, engine),
     sysctls: hostConfig.Sysctls ?? {},
     cgroupsPath: cgroupsPath(record, engine),
     initPath: wantsInit(hostConfig, engine.settings.init) ? engine.host.initPath : undefined,
@@ -133,10 +134,11 @@ function throttledPaths({ hostConfig: host }: ContainerRecord): string[] {
     host.BlkioDeviceWriteBps,
     host.BlkioDeviceReadIOps,
     host.BlkioDeviceWriteIOps,
-  ].flatMap((entries) => entries.map(({ Path }) => Path));
+  ].flatMap((entries) => (entries ?? []).map(({ Path }) => Path));
 }
 
-function rlimitsOf(record: ContainerRecord, engine: Engine) {
+/** The daemon's limits under the container's own; exec has them too. */
+export function resourceRlimits(record: ContainerRecord, engine: Pick<Engine, 'settings'>) {
   const limits = new Map<string, { name: string; soft: number; hard: number }>();
   for (const limit of Object.values(engine.settings.defaultUlimits)) limits.set(limit.name, limit);
   for (const { Name, Soft, Hard } of record.hostConfig.Ulimits ?? [])

@@ -10,7 +10,7 @@ export function sandboxRequest(container: Container): SandboxRequest | undefined
   if (hostConfig.NetworkMode.startsWith('container:')) return undefined;
   const exposedPorts = parseExposedPorts([
     ...Object.keys(config.ExposedPorts ?? {}),
-    ...Object.keys(hostConfig.PortBindings),
+    ...Object.keys(hostConfig.PortBindings ?? {}),
   ]).filter(
     (port, index, all) => all.findIndex((other) => other.port === port.port && other.proto === port.proto) === index,
   );
@@ -31,9 +31,9 @@ export function sandboxRequest(container: Container): SandboxRequest | undefined
     ),
     exposedPorts,
     portBindings: [...bound, ...published],
-    dns: hostConfig.Dns,
-    dnsSearch: hostConfig.DnsSearch,
-    dnsOptions: hostConfig.DnsOptions,
+    dns: hostConfig.Dns ?? [],
+    dnsSearch: hostConfig.DnsSearch ?? [],
+    dnsOptions: hostConfig.DnsOptions ?? [],
     extraHosts: hostConfig.ExtraHosts ?? [],
     sysctls: hostConfig.Sysctls ?? {},
     filesDir: directory,

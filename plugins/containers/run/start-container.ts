@@ -102,6 +102,7 @@ async function runPlan(
     mountVolumes(container, engine, undo, signal),
     mountSharedMemory(record, directory).then((unmount) => undo.push(unmount)),
   ] as const);
+  record.lastEndpoints = endpointsOf(sandbox);
   undo.push(() => unmountSubpaths(record, directory));
   const prepared = await prepareSpec({ record, directory, rootPath, sandbox, volumePaths }, engine);
   const { spec, patches } = await askSpecHooks(prepared, record, engine, signal);
@@ -127,6 +128,11 @@ async function runPlan(
   });
   return task;
 }
+
+const endpointsOf = (sandbox: SandboxState | undefined) =>
+  Object.fromEntries(
+    (sandbox?.endpoints ?? []).map(({ networkName, networkId, dnsNames }) => [networkName, { networkId, dnsNames }]),
+  );
 
 async function mountRootFilesystem(container: Container, engine: Engine, undo: CleanupStack): Promise<string> {
   const rootFilesystem = await engine.images.openRootFilesystem(container.id);

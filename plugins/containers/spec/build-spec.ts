@@ -8,6 +8,13 @@ import type { ResolvedUser } from './user';
 /** Where a namespace comes from: a new one, the host's, or the one behind a path. */
 export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
 
+/** A resource limit as the API names it, such as `nofile`. */
+export interface Rlimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
 /** Everything a spec depends on, looked up beforehand: building it touches nothing. */
 export interface SpecInput {
   readonly record: Pick<ContainerRecord, 'id' | 'path' | 'args' | 'config' | 'hostConfig'>;
@@ -28,7 +35,7 @@ export interface SpecInput {
   readonly seccomp: Record<string, unknown> | undefined;
   readonly apparmorProfile: string | undefined;
   readonly noNewPrivileges: boolean;
-  readonly rlimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly rlimits: readonly Rlimit[];
   /** Sysctls this kernel has. */
   readonly sysctls: Readonly<Record<string, string>>;
   readonly cgroupsPath: string;
@@ -63,7 +70,7 @@ export function buildSpec(input: SpecInput): OciSpec {
       }),
       cwd: config.WorkingDir || '/',
       capabilities: capabilitySets(input.capabilities, input.user.uid),
-      rlimits: input.rlimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
+      rlimits: ociRlimits(input.rlimits),
       noNewPrivileges: input.noNewPrivileges,
       ...(input.apparmorProfile ? { apparmorProfile: input.apparmorProfile } : {}),
       oomScoreAdj: hostConfig.OomScoreAdj,
@@ -175,3 +182,8 @@ function adjustDefault(mount: OciMount, input: SpecInput): OciMount {
 }
 
 const depth = (path: string): number => path.split('/').filter(Boolean).length;
+
+/** As the OCI spec wants them. Also for exec. */
+export function ociRlimits(limits: readonly Rlimit[]) {
+  return limits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard }));
+}

@@ -27,7 +27,7 @@ export function parseDeviceRule(rule: string): DeviceRule {
  * @throws system  dockerd's words for a path that is no device
  */
 export async function requestedDevices(
-  devices: HostConfig['Devices'],
+  devices: NonNullable<HostConfig['Devices']>,
 ): Promise<{ devices: Device[]; rules: DeviceRule[] }> {
   const out: { devices: Device[]; rules: DeviceRule[] } = { devices: [], rules: [] };
   for (const { PathOnHost, PathInContainer, CgroupPermissions } of devices) {
@@ -49,7 +49,7 @@ export async function requestedDevices(
 
 /** Every device of the host, and those that were asked for under another path. */
 export async function privilegedDevices(
-  devices: HostConfig['Devices'],
+  devices: NonNullable<HostConfig['Devices']>,
 ): Promise<{ devices: Device[]; rules: DeviceRule[] }> {
   const renamed = devices.filter(
     ({ PathOnHost, PathInContainer }) => PathInContainer && PathInContainer !== PathOnHost,

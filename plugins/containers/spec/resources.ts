@@ -39,7 +39,10 @@ export function resourceLimits(limits: Limits, devices: BlockDevices = new Map()
   const blockIO: Record<string, unknown> = {};
   if (limits.BlkioWeight > 0) blockIO.weight = limits.BlkioWeight;
   const throttles = {
-    weightDevice: limits.BlkioWeightDevice.map(({ Path, Weight }) => ({ ...devices.get(Path), weight: Weight })),
+    weightDevice: (limits.BlkioWeightDevice ?? []).map(({ Path, Weight }) => ({
+      ...devices.get(Path),
+      weight: Weight,
+    })),
     throttleReadBpsDevice: rates(limits.BlkioDeviceReadBps, devices),
     throttleWriteBpsDevice: rates(limits.BlkioDeviceWriteBps, devices),
     throttleReadIOPSDevice: rates(limits.BlkioDeviceReadIOps, devices),
@@ -51,5 +54,5 @@ export function resourceLimits(limits: Limits, devices: BlockDevices = new Map()
 }
 
 function rates(throttles: HostConfig['BlkioDeviceReadBps'], devices: BlockDevices) {
-  return throttles.map(({ Path, Rate }) => ({ ...devices.get(Path), rate: Rate }));
+  return (throttles ?? []).map(({ Path, Rate }) => ({ ...devices.get(Path), rate: Rate }));
 }

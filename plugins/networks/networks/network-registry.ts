@@ -145,9 +145,7 @@ export class NetworkRegistry {
         const names = attached
           .map((one) => `name:"${one.containerName}" id:"${one.endpointId.slice(0, 12)}"`)
           .join(', ');
-        throw forbidden(
-          `error while removing network: network ${network.name} id ${network.id} has active endpoints (${names})`,
-        );
+        throw forbidden(`error while removing network: network ${network.name} has active endpoints (${names})`);
       }
       const user = network.configOnly && this.list().find((other) => other.configFrom === network.name);
       if (user) throw forbidden(`configuration network "${network.name}" is in use by ${user.name}`);

@@ -238,7 +238,7 @@ const mounts: RequestField[] = [
     'HostConfig.Mounts[].',
     'ImageOptions.Subpath',
     MOUNTS,
-    'the files of an image are mounted, whole or in part, and what is written there goes with the container',
+    'the files of an image are mounted, whole or in part, and nobody writes there',
   ),
   ...works(
     'HostConfig.Mounts[].TmpfsOptions.',
