@@ -15,6 +15,16 @@ test('an entry is framed and encoded as plugins know it', () => {
   );
 });
 
+// As dockerd 28.5.2 wrote them for `echo hi; printf tail`.
+test.each([
+  '000000160a067374646f757410e4cbabb8a0ae8bf5181a026869',
+  '000000600a067374646f757410cac4c8c9a0ae8bf5181a047461696c20012a441240376334373566353332323933353266616337633634623531656432643133303233396136656464633538383138653039663035356630313330366236366334661801',
+])('an entry of dockerd is understood, and written the same: %s', (hex) => {
+  const entries = new LogEntryDecoder().push(Buffer.from(hex, 'hex'));
+  expect(entries).toHaveLength(1);
+  expect(encodeLogEntry(entries[0]!).toString('hex')).toBe(hex);
+});
+
 test('entries are read back from bytes that arrive one at a time', () => {
   const decoder = new LogEntryDecoder();
   const entries = [...Buffer.concat([encodeLogEntry(whole), encodeLogEntry(piece)])].flatMap((byte) =>

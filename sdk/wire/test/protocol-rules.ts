@@ -6,6 +6,7 @@ const bad = 'core/kernel/test/bad-plugins.test.ts';
 const client = 'sdk/client/test/plugin-client.test.ts';
 const kinds = 'sdk/serve/test/driver-kinds.test.ts';
 const logs = 'sdk/serve/test/log-driver.test.ts';
+const golden = 'sdk/serve/test/transcripts.test.ts';
 const entries = 'sdk/wire/test/log-entry.test.ts';
 const authz = 'test/api/authorization.test.ts';
 const volumes = 'plugins/volumes/test';
@@ -23,7 +24,10 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
   'P-DISC-7': [[remote, 'every socket and file of the directories is looked at']],
   'P-DISC-8': [[remote, 'a failed activation is forgotten']],
   'P-CALL-1': [[client, 'a call is a POST with a JSON body']],
-  'P-CALL-2': [[client, 'a call is a POST with a JSON body']],
+  'P-CALL-2': [
+    [client, 'a call is a POST with a JSON body'],
+    [golden, 'is what the engine sends'],
+  ],
   'P-CALL-3': [[suites, 'a plugin that breaks %s turns that case red']],
   'P-CALL-4': [[client, 'the handshake sends an empty body']],
   'P-CALL-5': [
@@ -36,7 +40,10 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
     ['core/kernel/test/supervisor.test.ts', 'who hangs costs those who wait for it'],
   ],
   'P-CALL-7': [[bad, 'a plugin that answers %s costs that call']],
-  'P-CALL-8': [[kinds, 'an IPAM driver behind a socket keeps answers']],
+  'P-CALL-8': [
+    [kinds, 'an IPAM driver behind a socket keeps answers'],
+    [golden, 'is what a plugin made with serve answers'],
+  ],
   'P-CALL-9': [[kinds, 'a network driver without external connectivity']],
   'P-ACT-1': [[client, 'the handshake sends an empty body']],
   'P-ACT-2': [[bad, 'a plugin that %s is no network driver']],
