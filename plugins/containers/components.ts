@@ -2,11 +2,14 @@ import { runProgram } from '@gantry/sdk/process';
 import type { Engine } from './engine';
 
 /** A `Components` entry of GET /version. */
-interface Component {
+export interface Component {
   readonly Name: string;
   readonly Version: string;
   readonly Details: { readonly GitCommit: string };
 }
+
+/** How the init is called here, whichever program it is. */
+export const INIT_NAME = 'docker-init';
 
 /** The programs containers are run with: the default OCI runtime and the init. */
 export function runtimeComponents(engine: Engine): () => Promise<readonly Component[]> {
@@ -31,5 +34,5 @@ async function initComponent(path: string | undefined): Promise<Component | unde
   if (path === undefined) return undefined;
   const text = await runProgram(path, ['--version']).catch(() => '');
   const [, version, commit = ''] = /version (\S+)(?: - git\.([0-9a-f]+))?/.exec(text) ?? [];
-  return version === undefined ? undefined : { Name: 'docker-init', Version: version, Details: { GitCommit: commit } };
+  return version === undefined ? undefined : { Name: INIT_NAME, Version: version, Details: { GitCommit: commit } };
 }

@@ -1,7 +1,7 @@
 import type { SystemInfo } from '@gantry/sdk';
 import { renderListItem, statusText } from './api/render-list';
 import { shownImages } from './api/shown-images';
-import { runtimeComponents } from './components';
+import { type Component, INIT_NAME, runtimeComponents } from './components';
 import type { Engine } from './engine';
 import { countStates } from './metrics';
 import { SizeCache } from './size-cache';
@@ -15,11 +15,9 @@ export function systemInfo(engine: Engine): SystemInfo {
     async info() {
       const { host, settings } = engine;
       const count = countStates(engine);
-      const programs = new Map((await components()).map(({ Name, ...rest }) => [Name, rest]));
-      const commit = (name: string) => {
-        const program = programs.get(name);
-        return { ID: program?.Details.GitCommit || program?.Version || 'N/A' };
-      };
+      const programs = await components();
+      const init = programs.find(({ Name }) => Name === INIT_NAME);
+      const commit = (program?: Component) => ({ ID: program?.Details.GitCommit || program?.Version || 'N/A' });
       const profile = settings.seccompProfile ?? 'builtin';
       return {
         Containers: engine.index.size,
@@ -28,8 +26,9 @@ export function systemInfo(engine: Engine): SystemInfo {
         ContainersStopped: count.stopped,
         DefaultRuntime: settings.defaultRuntime,
         Runtimes: await runtimes(engine),
-        RuncCommit: commit('runc'),
-        InitCommit: commit('docker-init'),
+        // Of the default runtime, whichever that is.
+        RuncCommit: commit(programs.find((program) => program !== init)),
+        InitCommit: commit(init),
         CgroupDriver: settings.cgroupDriver,
         CgroupVersion: String(host.cgroupVersion),
         InitBinary: host.initPath?.split('/').pop() ?? '',

@@ -63,6 +63,7 @@ export class RemoteLogWriter implements LogWriter {
   }
 
   private send(batch: LogBatch): void | Promise<void> {
+    if (this.closing !== undefined) throw unavailable('the log writer is closed');
     if (this.stored !== undefined) this.sent.add(batch);
     if (this.held.length === 0) return this.fifo.write(encodeLogBatch(batch));
     // It waited for a return that failed: what was held then still goes first. Who looks at `isAway` writes no more.

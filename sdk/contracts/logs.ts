@@ -11,7 +11,10 @@ export interface LogPump {
   subscribe(listener: { data(source: LogSource, chunk: Buffer): void | Promise<void>; ended(): void }): () => void;
   /** Resolves when all streams ended and the driver has everything. Never rejects; failures are logged. */
   readonly done: Promise<void>;
-  /** Gives up on streams that stay open (processes left behind hold them), then closes the driver. */
+  /**
+   * Gives up on streams that stay open (processes left behind hold them) and on listeners, then closes the driver. Waits
+   * seconds at most: a driver that takes longer goes on in the background.
+   */
   close(): Promise<void>;
 }
 

@@ -56,7 +56,10 @@ export class StreamSink implements LogSink {
   send(message: Buffer): void | Promise<void> {
     const { socket } = this;
     if (socket === undefined || !socket.writable) return this.sendLater(message);
-    if (!socket.write(message)) return this.drained(socket);
+    const sent = this.write(socket, message);
+    // Most messages are taken by the kernel at once.
+    if (socket.writableLength > 0) return sent;
+    sent.catch(() => undefined);
   }
 
   /** Breaks the connection: the next message makes a new one. */
@@ -82,8 +85,7 @@ export class StreamSink implements LogSink {
     const { attempts, retryDelayMs } = this.options;
     for (let attempt = 1; ; attempt++) {
       try {
-        const socket = await this.connected();
-        if (!socket.write(message)) await this.drained(socket);
+        await this.write(await this.connected(), message);
         return;
       } catch (error) {
         if (attempt >= attempts || this.isClosed) throw error;
@@ -92,15 +94,14 @@ export class StreamSink implements LogSink {
     }
   }
 
-  private drained(socket: Socket): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        socket.off('drain', done);
-        socket.off('close', done);
-        resolve();
-      };
-      socket.on('drain', done);
-      socket.on('close', done);
+  /** @throws unavailable  the connection broke before the kernel had taken the message */
+  private write(socket: Socket, message: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      socket.write(message, (error) => {
+        if (error)
+          reject(unavailable(`${describeTarget(this.target)} did not take a message: ${error.message}`, error));
+        else resolve();
+      });
     });
   }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContainer, outputIn, outputOf, startContainer } from '../support/containers';
-import { daemonForSuite } from '../support/daemon';
+import { daemonForSuite, testRuntime } from '../support/daemon';
 import { testUnless } from '../support/test-unless';
 
 const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
@@ -16,7 +16,7 @@ const remove = (id: string) => api().delete(`/containers/${id}?force=1&v=1`);
 
 const noV1 = unified && 'this machine has a version 2 hierarchy, which has no such limits';
 const onlyOnV1 = testUnless(noV1);
-const onCrun = process.env.GANTRY_TEST_RUNTIME === 'crun' && 'crun writes weights to files that kernels of today lack';
+const onCrun = testRuntime === 'crun' && 'crun writes weights to files that kernels of today lack';
 const needsWeights = testUnless(onCrun || noV1);
 const MIB = 1024 * 1024;
 

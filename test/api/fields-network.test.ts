@@ -1,5 +1,5 @@
 import { createContainer, outputIn, outputOf, plainText, startContainer } from '../support/containers';
-import { daemonForSuite } from '../support/daemon';
+import { daemonForSuite, testRuntime } from '../support/daemon';
 import { eventually } from '../support/eventually';
 
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything(), args: ['--host-gateway-ip=192.0.2.7'] });
@@ -130,8 +130,11 @@ test('an exec has the user, folder, variables, rights and terminal that were ask
   const Cmd = ['sh', '-c', 'id -u; pwd; echo $COLOUR'];
   expect(await exec({ Cmd, User: 'nobody', WorkingDir: '/tmp', Env: ['COLOUR=green'] })).toBe('65534\n/tmp\ngreen');
   expect(await exec({ Cmd: ['sh', '-c', 'echo out; echo err >&2'], AttachStderr: false })).toBe('out');
-  expect(await exec({ Cmd: ['stty', 'size'], Tty: true, ConsoleSize: [22, 66] }, { Tty: true })).toBe('22 66');
-  expect(await exec({ Cmd: ['stty', 'size'], Tty: true }, { Tty: true, ConsoleSize: [23, 67] })).toBe('23 67');
+  // crun starts the program first and gives its terminal the size then.
+  const patient = 'for i in 1 2 3 4 5 6 7 8 9; do stty size 2>/dev/null && exit; sleep 0.1; done';
+  const size = testRuntime === 'crun' ? ['sh', '-c', patient] : ['stty', 'size'];
+  expect(await exec({ Cmd: size, Tty: true, ConsoleSize: [22, 66] }, { Tty: true })).toBe('22 66');
+  expect(await exec({ Cmd: size, Tty: true }, { Tty: true, ConsoleSize: [23, 67] })).toBe('23 67');
   const caps = ['grep', 'CapEff', '/proc/self/status'];
   expect(await exec({ Cmd: caps, Privileged: true })).not.toBe(await exec({ Cmd: caps }));
   const made = await api().post(`/containers/${id}/exec`, { Cmd: ['touch', '/detached'], DetachKeys: 'ctrl-x,q' });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { daemonForSuite } from '../support/daemon';
+import { daemonForSuite, testRuntime } from '../support/daemon';
 import { makeTar } from '../support/tar';
 
 const daemon = daemonForSuite();
@@ -34,7 +34,7 @@ test('version and info describe this engine', async () => {
     DockerRootDir: daemon().dataRoot,
     Driver: 'overlay2',
     CgroupDriver: 'cgroupfs',
-    DefaultRuntime: 'runc',
+    DefaultRuntime: testRuntime,
     Runtimes: { runc: expect.anything() },
     LoggingDriver: 'json-file',
     Images: 1,
@@ -145,7 +145,7 @@ test('info has every field of the schema, in its type', async () => {
   expect(info.RuncCommit.ID).toMatch(/\d/);
   const { Components } = (await api().get('/version')).json();
   expect(Components).toContainEqual({
-    Name: 'runc',
+    Name: testRuntime,
     Version: expect.stringMatching(/^\d/),
     Details: { GitCommit: expect.any(String) },
   });

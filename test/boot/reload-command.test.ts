@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonForSuite } from '../support/daemon';
+import { daemonForSuite, testRuntime } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { runGantryd } from '../support/gantryd-command';
 
@@ -58,7 +58,7 @@ test('the event carries the values in force', async () => {
     Actor: {
       Attributes: {
         'max-concurrent-downloads': '7',
-        'default-runtime': 'runc',
+        'default-runtime': testRuntime,
         runtimes: 'third:/usr/sbin/runc',
         labels: '[]',
         'shutdown-timeout': '15',

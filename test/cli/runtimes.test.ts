@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createContainer } from '../support/containers';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
@@ -50,6 +52,22 @@ test('crun says in familiar words what it could not start', async () => {
   await docker('run', '-d', '--name', 'up', 'busybox', 'sleep', '600');
   expect((await run('exec', 'up', 'no-such-command')).code).toBe(127);
   await docker('rm', '-f', 'up');
+});
+
+test('crun mounts a file read-only where there is none, and lifts the limit of processes', async () => {
+  const file = join(daemon().folder, 'mounted-file');
+  writeFileSync(file, 'said\n');
+  const script = 'cat /deep/down/f; echo x > /deep/down/f; exec sleep 600';
+  const options = ['-v', `${file}:/deep/down/f:ro`, '--pids-limit', '20'];
+  await docker('run', '-d', '--name', 'reader', ...options, 'busybox', 'sh', '-c', script);
+  await eventually('what it says', async () => (await docker('logs', 'reader')) === 'said');
+  expect(readFileSync(file, 'utf8')).toBe('said\n');
+  const limit = async () => (await daemon().api.get('/containers/reader/stats?stream=0&one-shot=1')).json().pids_stats;
+  expect((await limit()).limit).toBe(20);
+  await docker('update', '--pids-limit', '-1', '--memory', '64m', '--memory-swap', '64m', 'reader');
+  expect((await limit()).limit).not.toBe(20);
+  expect(await docker('inspect', '-f', '{{.HostConfig.Memory}}', 'reader')).toBe('67108864');
+  await docker('rm', '-f', 'reader');
 });
 
 test('crun: exec, pause, update, stop, restart, logs and a memory kill', async () => {

@@ -111,6 +111,8 @@ async function killAt({ operation, label, nth }: Step, clean: readonly string[],
   }
   if (killed) {
     await daemon().start();
+    // Answered when it has looked after its containers.
+    await daemon().api.get('/containers/json');
     try {
       await eventually(`the daemon to stand by its word (${name})`, () =>
         standsByItsWord(operation, subject, acknowledged),

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContainer, startContainer } from '../support/containers';
 import type { TestDaemon } from '../support/daemon';
@@ -56,7 +56,8 @@ const body = (name: string, script: string, host: object = {}) => ({
 });
 
 const lasting = 'exec sleep 1000';
-const untilTold = 'trap "exit 7" TERM; while :; do sleep 0.05; done';
+/** Ends with 7 when it gets the signal, once it has said that it listens for it. */
+const untilTold = (signal: string) => `trap "exit 7" ${signal}; : > /named/ready; while :; do sleep 0.05; done`;
 
 async function created(daemon: TestDaemon, script = lasting, host: object = {}): Promise<Subject> {
   const name = newName();
@@ -67,6 +68,16 @@ async function running(daemon: TestDaemon, script = lasting, host: object = {}):
   const name = newName();
   return { name, id: await startContainer(daemon, body(name, script, host), name) };
 }
+
+/** As `running`, for programs that end on a signal: before they listen for it, it would go by unheard. */
+async function listening(daemon: TestDaemon, signal: string, host: object = {}): Promise<Subject> {
+  const subject = await running(daemon, untilTold(signal), host);
+  await eventually('it to listen', () => existsSync(inVolume(daemon, subject, 'ready')));
+  return subject;
+}
+
+const inVolume = (daemon: TestDaemon, { name }: Subject, file: string) =>
+  join(daemon.dataRoot, 'volumes', name, '_data', file);
 
 function demand(holds: boolean, what: string): true {
   if (!holds) throw new Error(what);
@@ -118,7 +129,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: 'stop',
-    prepare: (daemon) => running(daemon, untilTold),
+    prepare: (daemon) => listening(daemon, 'TERM'),
     act: (daemon, { name }) => post(daemon, `/containers/${name}/stop?t=60`),
     outcome: ({ acknowledged, state }) => {
       if (!there(state) || (state.Running && !acknowledged)) return true;
@@ -153,10 +164,10 @@ export const operations: readonly Operation[] = [
   {
     name: 'end of itself',
     prepare: (daemon) => running(daemon, 'until [ -e /named/end ]; do sleep 0.02; done; exit 7'),
-    act: async (daemon, { name }) => {
+    act: async (daemon, subject) => {
       // Not by the daemon, so that it ends whatever becomes of that.
-      writeFileSync(join(daemon.dataRoot, 'volumes', name, '_data/end'), '');
-      return (await daemon.api.post(`/containers/${name}/wait`)).status === 200;
+      writeFileSync(inVolume(daemon, subject, 'end'), '');
+      return (await daemon.api.post(`/containers/${subject.name}/wait`)).status === 200;
     },
     outcome: ({ state }) => {
       if (!there(state) || state.Running) return false;
@@ -173,11 +184,11 @@ export const operations: readonly Operation[] = [
   },
   {
     name: 'end with --restart always',
-    prepare: (daemon) =>
-      running(daemon, 'trap "exit 7" USR1; while :; do sleep 0.05; done', { RestartPolicy: { Name: 'always' } }),
+    prepare: (daemon) => listening(daemon, 'USR1', { RestartPolicy: { Name: 'always' } }),
     act: async (daemon, { name }) => {
       if (!(await post(daemon, `/containers/${name}/kill?signal=USR1`))) return false;
       return eventually('its next run', async () => {
+        if (!daemon.runs) return true;
         const { RestartCount, State } = (await daemon.api.get(`/containers/${name}/json`)).json();
         return RestartCount > 0 && State.Running;
       });

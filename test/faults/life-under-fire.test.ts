@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonForSuite } from '../support/daemon';
+import { daemonForSuite, testRuntime } from '../support/daemon';
 import { eventually, sleep } from '../support/eventually';
 
 /** How often the daemon is killed. The long drill is GANTRY_LIFE_KILLS=300. */
@@ -92,7 +92,7 @@ async function consistent(): Promise<boolean> {
       throw new Error(`${mine.name} ended with ${mine.code}, the daemon says ${told.ExitCode}`);
   }
   const running = list.filter(({ State }) => State === 'running').length;
-  const bundles = folders(join(daemon().execRoot, 'runtime-runc/tasks/runc'));
+  const bundles = folders(join(daemon().execRoot, 'runtime-runc/tasks', testRuntime));
   if (bundles !== running) throw new Error(`${running} containers run, ${bundles} bundles are there`);
   const layers = folders(join(daemon().dataRoot, 'containers'));
   if (layers !== list.length) throw new Error(`${list.length} containers, ${layers} folders of containers`);

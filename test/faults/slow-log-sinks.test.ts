@@ -114,3 +114,36 @@ test('non-blocking drops whole lines, and stats, metrics and an event tell how m
       `${lines} lines: ${receiver.lines} arrived, ${dropped} dropped; the daemon grew by ${grown.toFixed(1)} MiB`,
     );
 }, 120_000);
+
+test('a container whose sink takes nothing is killed and removed soon, and what it had printed arrives later', async () => {
+  receiver.lines = 0;
+  receiver.pause();
+  const script = `line=${'x'.repeat(1000)}; i=0; while echo $line; do i=$((i + 1)); echo $i > /printed; done`;
+  const options = ['--log-opt', 'cache-disabled=true', ...sinkOptions()];
+  for (const name of ['stuck', 'unwanted'])
+    await docker('run', '-d', '--name', name, ...options, 'busybox', 'sh', '-c', script);
+  const printed = async () => Number(await docker('exec', 'stuck', 'cat', '/printed'));
+  let before = 0;
+  await eventually('it to be held back', async () => {
+    const now = await printed();
+    const stands = now > 0 && now === before;
+    before = now;
+    await sleep(300);
+    return stands;
+  });
+  for (const args of [
+    ['kill', 'stuck'],
+    ['rm', '-f', 'unwanted'],
+  ]) {
+    const startedAt = Date.now();
+    await docker(...args);
+    expect(Date.now() - startedAt).toBeLessThan(7000);
+  }
+  const { State } = (await daemon().api.get('/containers/stuck/json')).json();
+  expect(State).toMatchObject({ Status: 'exited', ExitCode: 137 });
+  // The other one's share arrives in part: it was removed.
+  const atLeast = Number((await docker('cp', 'stuck:/printed', '-')).match(/^\d+$/m)?.[0] ?? before);
+  receiver.resume();
+  await eventually('all it had printed to arrive', () => receiver.lines >= atLeast, 30_000);
+  await docker('rm', 'stuck');
+}, 120_000);

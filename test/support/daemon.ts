@@ -9,7 +9,8 @@ import { busyboxImage, dockerArchive } from './images';
 import { Traces } from './traces';
 
 const bin = resolve(__dirname, '../../core/bin/gantryd.js');
-const testRuntime = process.env.GANTRY_TEST_RUNTIME;
+/** The default runtime of test daemons. The same suites on another one: GANTRY_TEST_RUNTIME=crun. */
+export const testRuntime = process.env.GANTRY_TEST_RUNTIME ?? 'runc';
 let started = 0;
 
 export interface DaemonOptions {
@@ -57,8 +58,7 @@ export class TestDaemon {
       'default-address-pools': [{ base: `10.215.${slot}.0/24`, size: 28 }],
       'cgroup-parent': this.cgroupParent,
       'plugin-directories': { sockets: join(this.folder, 'plugins'), specs: [] },
-      // The same suites on another OCI runtime: GANTRY_TEST_RUNTIME=crun.
-      ...(testRuntime ? { 'default-runtime': testRuntime } : {}),
+      ...(testRuntime === 'runc' ? {} : { 'default-runtime': testRuntime }),
       ...options.config,
     });
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access, mkdir, stat } from 'node:fs/promises';
 import { invalidParameter, type OciMount, type SandboxState, systemError } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
@@ -46,33 +46,39 @@ async function userMount(
   recursiveReadOnly: boolean,
 ): Promise<OciMount> {
   const { destination } = point;
-  const access = accessOf(point, recursiveReadOnly);
   switch (point.type) {
     case 'tmpfs':
       return { destination, type: 'tmpfs', source: 'tmpfs', options: tmpfsOptions(point.options ?? []) };
     case 'volume':
-    case 'image':
-      return { destination, type: 'bind', source: await sourceOf(point), options: ['rbind', ...access] };
-    case 'bind':
+    case 'image': {
+      const source = await sourceOf(point);
+      const access = await accessOf(point, source, recursiveReadOnly);
+      return { destination, type: 'bind', source, options: ['rbind', ...access] };
+    }
+    case 'bind': {
       await ensureBindSource(point);
+      const { source } = point;
+      const access = await accessOf(point, source, recursiveReadOnly);
       return {
         destination,
         type: 'bind',
-        source: point.source,
+        source,
         options: [point.recursive ? 'rbind' : 'bind', ...access, ...(point.propagation ? [point.propagation] : [])],
       };
+    }
   }
 }
 
 /** A runtime that does not know `rro` still does `ro`. */
-function accessOf(point: MountPoint, recursiveReadOnly: boolean): string[] {
+async function accessOf(point: MountPoint, source: string, recursiveReadOnly: boolean): Promise<string[]> {
   if (point.readWrite) return [];
   if (point.recursiveReadOnly === 'required' && !recursiveReadOnly)
     throw invalidParameter(
       `mount ${point.destination} cannot be made recursively read-only: it needs Linux 5.12 or newer, and runc 1.1 or crun 1.4 or newer`,
     );
   const below = recursiveReadOnly && point.recursiveReadOnly !== 'never' && point.recursive;
-  return below ? ['ro', 'rro'] : ['ro'];
+  // Nothing is below a file, and crun 1.8 takes what is mounted with `rro` for a directory.
+  return below && (await stat(source)).isDirectory() ? ['ro', 'rro'] : ['ro'];
 }
 
 /** Whether kernel and OCI runtime know mounts that are read-only with everything below them. */

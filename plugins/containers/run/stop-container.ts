@@ -1,4 +1,4 @@
-import { conflict, errorKind, errorMessage, notModified, systemError } from '@gantry/sdk';
+import { conflict, errorKind, errorMessage, notModified, systemError, waitAtMost } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import type { Container } from './container';
 import { giveUpRestart } from './exit-handler';
@@ -11,8 +11,12 @@ const SIGKILL = 9;
 const SIGTERM = 15;
 /** How long a pause waits for processes that are being started in the container. */
 const ENTER_MS = 10_000;
-/** How long a killed container may take to be gone. */
+/** How long a killed container may take to be gone, */
 const KILL_WAIT_MS = 10_000;
+/** how long when it was killed once more, */
+const LAST_WAIT_MS = 2000;
+/** and how long what it held may take to be freed once its process is gone. */
+const CLEANUP_MS = 60_000;
 
 export interface StopOptions {
   /** Empty = the container's stop signal. */
@@ -54,32 +58,50 @@ export async function stopRunning(
 ): Promise<void> {
   const number = signal ?? stopSignal(container);
   const seconds = timeoutS ?? stopTimeoutS(container.record.config);
-  const gone = waitForExit(container, seconds < 0 ? undefined : seconds * 1000);
+  const exit = new ExitWait(container);
   try {
     await sendSignal(container, number, engine);
   } catch (error) {
     engine.log.debug('sending the stop signal failed', { id: container.id, error: errorMessage(error) });
-    if (!isAlive(container.state)) return;
+    if (!isAlive(container.state)) return exit.end();
   }
-  if (await gone) return;
-  await killAndWait(container, engine);
+  const isGone = await exit.within(seconds < 0 ? undefined : seconds * 1000);
+  exit.end();
+  if (!isGone) await killAndWait(container, engine);
 }
 
 function stopSignal({ record }: Container): number {
   return record.config.StopSignal ? parseSignal(record.config.StopSignal) : SIGTERM;
 }
 
-/** Kills it and waits until it is gone and cleaned up. */
+/**
+ * Kills it and waits until it is gone and cleaned up.
+ *
+ * @throws system  its process cannot be killed
+ */
 export async function killAndWait(container: Container, engine: Engine): Promise<void> {
   if (!isAlive(container.state)) return;
-  const gone = waitForExit(container, KILL_WAIT_MS);
+  const exit = new ExitWait(container);
+  try {
+    await kill(container, engine);
+    if (await exit.within(KILL_WAIT_MS)) return;
+    if (!(await hasEnded(container))) await container.task?.killAll(SIGKILL).catch(() => undefined);
+    if (await exit.within(LAST_WAIT_MS)) return;
+    if (!(await hasEnded(container)))
+      throw systemError(`tried to kill container, but did not receive an exit event: ${container.id}`);
+    engine.log.warn('a killed container takes long to free what it held', { id: container.id });
+    await exit.within(CLEANUP_MS);
+  } finally {
+    exit.end();
+  }
+}
+
+async function kill(container: Container, engine: Engine): Promise<void> {
   try {
     await sendSignal(container, SIGKILL, engine);
   } catch (error) {
-    if (!isAlive(container.state)) return;
-    engine.log.debug('killing failed', { id: container.id, error: errorMessage(error) });
+    if (isAlive(container.state)) engine.log.debug('killing failed', { id: container.id, error: errorMessage(error) });
   }
-  if (!(await gone)) throw systemError(`tried to kill container, but did not receive an exit event: ${container.id}`);
 }
 
 /**
@@ -185,13 +207,27 @@ async function sendSignal(container: Container, number: number, engine: Engine):
   });
 }
 
-/** True when it was gone in time. */
-async function waitForExit(container: Container, timeoutMs: number | undefined): Promise<boolean> {
-  const abort = new AbortController();
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => abort.abort(), timeoutMs);
-  try {
-    return (await container.wait('next-exit', abort.signal)) !== undefined;
-  } finally {
-    clearTimeout(timer);
+/** Waits for the next exit from when it is made on; the time is counted from each question on. */
+class ExitWait {
+  private readonly abort = new AbortController();
+  private readonly exit: Promise<unknown>;
+  private isGone = false;
+
+  constructor(container: Container) {
+    this.exit = container.wait('next-exit', this.abort.signal).then((result) => {
+      this.isGone = result !== undefined;
+    });
+  }
+
+  /** True when it is gone in time. */
+  async within(timeoutMs: number | undefined): Promise<boolean> {
+    if (timeoutMs === undefined) await this.exit;
+    else await waitAtMost(timeoutMs, this.exit);
+    return this.isGone;
+  }
+
+  /** Nobody asks any more. */
+  end(): void {
+    this.abort.abort();
   }
 }

@@ -1,5 +1,13 @@
 import type { Readable } from 'node:stream';
-import { errorMessage, type LogBatch, type Logger, type LogPump, type LogSource, type LogWriter } from '@gantry/sdk';
+import {
+  errorMessage,
+  type LogBatch,
+  type Logger,
+  type LogPump,
+  type LogSource,
+  type LogWriter,
+  waitAtMost,
+} from '@gantry/sdk';
 import { LineAssembler } from './line-assembler';
 import { isRetained, readRetained } from './retained-reading';
 import { skipMessages } from './skip-messages';
@@ -21,8 +29,12 @@ export interface PumpSource {
   readonly stored?: number;
 }
 
-/** How long a closed pump waits for a driver that takes nothing more. */
+/** How long a closed pump goes on with streams that stood still for a driver that takes nothing more, */
 const GIVE_UP_MS = 300;
+/** how much it takes from each of them, */
+const GIVE_UP_BYTES = 1024 * 1024;
+/** and how long it waits for the driver's own end. */
+const CLOSE_MS = 5000;
 
 /** A failing driver is reported this often at most. */
 const REPORT_MS = 10_000;
@@ -35,9 +47,14 @@ export class ContainerPump implements LogPump {
   readonly done: Promise<void>;
   private readonly subscribers = new Set<Subscriber>();
   private readonly streams: Readable[];
+  /** The streams are at their end. */
+  private readonly ended: Promise<unknown>;
+  /** Each lets a stream go on that stands still because somebody has not taken what came from it. */
+  private readonly held = new Set<() => void>();
   private reportedAt = 0;
   private over = false;
   private isClosing = false;
+  private isClosed = false;
   private giveUp!: () => void;
   private readonly givenUp = new Promise<void>((resolve) => {
     this.giveUp = resolve;
@@ -50,7 +67,8 @@ export class ContainerPump implements LogPump {
     private readonly log: Logger,
   ) {
     this.streams = sources.map(({ stream }) => stream);
-    this.done = Promise.all(sources.map((each) => this.read(each))).then(() => this.finish());
+    this.ended = Promise.all(sources.map((each) => this.read(each)));
+    this.done = this.ended.then(() => this.finish());
   }
 
   subscribe(listener: Listener): () => void {
@@ -68,10 +86,14 @@ export class ContainerPump implements LogPump {
 
   async close(): Promise<void> {
     this.isClosing = true;
+    // What stands in the streams goes to the driver, which has to see where it keeps it.
+    this.giveUp();
+    const isHeld = this.held.size > 0;
+    for (const release of this.held) release();
+    if (isHeld) await waitAtMost(GIVE_UP_MS, this.ended);
     for (const stream of this.streams) stream.destroy();
-    const timer = setTimeout(() => this.giveUp(), GIVE_UP_MS);
-    await this.done;
-    clearTimeout(timer);
+    await waitAtMost(CLOSE_MS, this.done);
+    if (!this.isClosed) this.log.error('the log driver is still being closed, this goes on in the background');
   }
 
   private read({ source, stream, stored }: PumpSource): Promise<void> {
@@ -80,14 +102,19 @@ export class ContainerPump implements LogPump {
       if (taken !== undefined) holds.push(taken);
     };
     const settled = (): void | Promise<void> => {
-      if (holds.length > 0) return Promise.all(holds.splice(0)).then(() => undefined);
+      const waits = holds.splice(0);
+      if (waits.length > 0 && !this.isClosing) return this.holdUntil(Promise.all(waits));
     };
+    let takenWhileClosing = 0;
     const store = (batch: LogBatch) => hold(this.store(batch));
     const assembler =
       this.writer === undefined ? undefined : new LineAssembler(source, skipMessages(stored ?? 0, store));
     const take = (chunk: Buffer, timeNs: bigint): void | Promise<void> => {
       for (const subscriber of this.subscribers) hold(this.hand(subscriber, source, chunk));
       assembler?.push(chunk, timeNs);
+      if (this.isClosing) takenWhileClosing += chunk.length;
+      // Somebody who is left behind may print for ever.
+      if (takenWhileClosing > GIVE_UP_BYTES) stream.destroy();
       return settled();
     };
     return new Promise((resolve) => {
@@ -107,6 +134,17 @@ export class ContainerPump implements LogPump {
           stream.pause();
           void taken.then(() => stream.resume());
         });
+    });
+  }
+
+  private holdUntil(taken: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const release = () => {
+        this.held.delete(release);
+        resolve();
+      };
+      this.held.add(release);
+      void taken.then(release);
     });
   }
 
@@ -154,6 +192,7 @@ export class ContainerPump implements LogPump {
     } catch (error) {
       this.report('closing the log driver failed', error);
     }
+    this.isClosed = true;
   }
 
   private report(message: string, error: unknown): void {

@@ -6,6 +6,8 @@ import { SpooledWriter } from './spooled-writer';
 
 const FOLDER = 'log-spool';
 const RECORD = 'container.json';
+/** How long a removal waits for a driver that is being closed. */
+const REMOVAL_MS = 1000;
 
 /** What it takes to go on with the delivery of a container that has ended. */
 interface LeftRecord {
@@ -33,6 +35,7 @@ export class Deliveries {
    */
   async open(type: string, info: LogInfo, spoolBytes: number, mayBeAway: boolean): Promise<LogWriter> {
     if (spoolBytes === 0) return this.openDriver(type, info);
+    await this.writers.get(info.containerId)?.closed();
     const inner = await this.openDriver(type, info).catch((error) => {
       if (!mayBeAway) throw error;
       this.logOf(info).warn('the log back end is away, output is kept for it', { error: errorMessage(error) });
@@ -44,7 +47,7 @@ export class Deliveries {
 
   /** Forgets what is left for a container's back end. */
   async remove(info: LogInfo): Promise<void> {
-    await this.writers.get(info.containerId)?.abandon();
+    await this.writers.get(info.containerId)?.abandon(REMOVAL_MS);
     this.writers.delete(info.containerId);
     await rm(folderOf(info), { recursive: true, force: true });
   }

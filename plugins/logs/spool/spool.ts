@@ -73,6 +73,11 @@ export class Spool {
     return this.segments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** What of it was not delivered. */
+  get undelivered(): number {
+    return this.bytes - this.delivered;
+  }
+
   /** @returns false when that would be more than may be kept. @throws an error of the file system */
   append(batch: LogBatch): boolean {
     const frames = encodeLogBatch(batch);

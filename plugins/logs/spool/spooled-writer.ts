@@ -1,4 +1,4 @@
-import { errorKind, errorMessage, type LogBatch, type Logger, type LogWriter } from '@gantry/sdk';
+import { errorKind, errorMessage, type LogBatch, type Logger, type LogWriter, waitAtMost } from '@gantry/sdk';
 import { undeliveredBatches } from '@gantry/sdk/log-drivers';
 import type { Spool, SpooledBatches } from './spool';
 
@@ -8,8 +8,16 @@ const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A closing writer waits this long for a back end that is away, */
 const AWAY_MS = 300;
+/** this long for one that takes nothing, */
+const STILL_MS = 1000;
 /** and this long for one that takes what there is. */
 const DRAIN_MS = 10_000;
+/** The end of a container is not held up longer by a driver that is being closed. */
+const CLOSE_MS = 2000;
+/** Its next run is, but not for ever. */
+const LATE_CLOSE_MS = 10_000;
+/** How often a driver is opened again only because it could not be closed well. */
+const FINISH_ATTEMPTS = 3;
 
 export interface SpooledWriterParts {
   readonly spool: Spool;
@@ -35,6 +43,13 @@ export class SpooledWriter implements LogWriter {
   private stop = false;
   private wake: () => void = () => undefined;
   private isOver = false;
+  private isAbandoned = false;
+  /** How often the driver is to be opened again to end well: it may have lost what it had taken. */
+  private finishesLeft = 0;
+  /** What is on disk belongs to another writer now, or to nobody. */
+  private isForgotten = false;
+  /** What `close` began. */
+  private ending: Promise<void> = Promise.resolve();
 
   /** @param inner undefined when the driver could not be opened yet */
   constructor(
@@ -44,6 +59,7 @@ export class SpooledWriter implements LogWriter {
     private hasEnded = false,
   ) {
     if (!parts.spool.isEmpty) this.drain();
+    else if (hasEnded) queueMicrotask(() => this.over());
   }
 
   get spooledBytes(): number {
@@ -68,48 +84,94 @@ export class SpooledWriter implements LogWriter {
 
   /** Never waits long: what is left is delivered later, in the background. */
   async close(): Promise<void> {
+    await this.untilStill();
+    clearInterval(this.watch);
+    this.watch = undefined;
+    this.stop = true;
+    this.wake();
+    this.ending = this.end();
+    await waitAtMost(CLOSE_MS, this.ending);
+  }
+
+  /** The driver is closed, for which the end of the container may not have waited. */
+  closed(): Promise<void> {
+    return waitAtMost(LATE_CLOSE_MS, this.ending);
+  }
+
+  /** Stops delivering; what is left stays on disk. @param patienceMs for a driver that does not let itself be closed */
+  async abandon(patienceMs = LATE_CLOSE_MS): Promise<void> {
+    this.isAbandoned = true;
+    this.stop = true;
+    this.wake();
+    await waitAtMost(
+      patienceMs,
+      this.ending.then(() => this.closeDriver()),
+    );
+    this.isForgotten = true;
+    this.parts.spool.close();
+  }
+
+  /** Waits for what is on its way to the driver, as long as it moves. */
+  private async untilStill(): Promise<void> {
     const startedAt = performance.now();
     let seenAt = startedAt;
+    let movedAt = startedAt;
+    let left = '';
     while (this.draining !== undefined || this.underWay.size > 0) {
       const now = performance.now();
       if (this.inner !== undefined && !this.inner.isAway) seenAt = now;
-      if (now - seenAt >= AWAY_MS || now - startedAt >= DRAIN_MS) break;
+      const leftNow = `${this.underWay.size} ${this.parts.spool.undelivered}`;
+      if (leftNow !== left) movedAt = now;
+      left = leftNow;
+      if (now - seenAt >= AWAY_MS || now - movedAt >= STILL_MS || now - startedAt >= DRAIN_MS) return;
       await pause(LOOK_MS);
     }
-    clearInterval(this.watch);
-    this.watch = undefined;
-    const { inner, parts } = this;
-    this.stop = true;
-    this.wake();
-    this.inner = undefined;
-    try {
-      await inner?.close();
-    } catch (error) {
-      const batches = undeliveredBatches(error);
-      await this.draining;
-      if (batches === undefined) parts.log.error('closing the log driver failed', { error: errorMessage(error) });
-      else parts.spool.prepend(batches);
-    }
-    await this.draining;
+  }
+
+  /** Closes the driver, and has what it did not take delivered in the background. */
+  private async end(): Promise<void> {
+    await this.closeDriver();
+    if (this.isAbandoned) return;
+    const { spool, log, onLeft } = this.parts;
     this.hasEnded = true;
     this.stop = false;
-    if (parts.spool.isEmpty) this.over();
+    if (this.isDone) this.over();
     else {
-      parts.onLeft();
-      parts.log.warn('the log back end is away, what it did not take is kept for it', { bytes: parts.spool.bytes });
+      onLeft();
+      log.warn('the log back end is away, what it did not take is kept for it', { bytes: spool.bytes });
       this.drain();
     }
   }
 
-  /** Gives the rest up: the container is removed, or starts anew and takes it along. */
-  async abandon(): Promise<void> {
-    this.stop = true;
-    this.wake();
-    await this.draining;
+  /** Nothing is delivered any more; what the driver did not take is in the spool. */
+  private async closeDriver(): Promise<void> {
     const { inner } = this;
     this.inner = undefined;
-    await inner?.close().catch((error) => this.parts.spool.prepend(undeliveredBatches(error) ?? []));
-    this.parts.spool.close();
+    const undelivered = await this.finish(inner, FINISH_ATTEMPTS);
+    // What it had in its hands is taken or refused by now.
+    await waitAtMost(AWAY_MS, Promise.allSettled(this.underWay));
+    await this.draining;
+    if (!this.isForgotten) this.parts.spool.prepend(undelivered);
+  }
+
+  /** Closes a driver. @param attempts to end it well, when this one fails @returns what it did not take */
+  private async finish(inner: LogWriter | undefined, attempts: number): Promise<readonly LogBatch[]> {
+    try {
+      await inner?.close();
+      this.finishesLeft = 0;
+      return [];
+    } catch (error) {
+      const undelivered = undeliveredBatches(error);
+      if (undelivered === undefined)
+        this.parts.log.error('closing the log driver failed', { error: errorMessage(error) });
+      this.finishesLeft = undelivered === undefined ? 0 : attempts;
+      return undelivered ?? [];
+    }
+  }
+
+  /** Nothing is left to be delivered or ended. */
+  private get isDone(): boolean {
+    return this.parts.spool.isEmpty && this.finishesLeft === 0;
   }
 
   private takenOrAway(taken: Promise<void>, batch: LogBatch): Promise<void> {
@@ -139,6 +201,7 @@ export class SpooledWriter implements LogWriter {
   }
 
   private keep(batch: LogBatch): void | Promise<void> {
+    if (this.isForgotten) return;
     if (!this.parts.spool.append(batch)) return this.keepLater(batch);
     this.drain();
   }
@@ -160,34 +223,43 @@ export class SpooledWriter implements LogWriter {
       .catch((error) => this.parts.log.error('delivering kept output failed', { error: errorMessage(error) }))
       .finally(() => {
         this.draining = undefined;
-        if (this.hasEnded && this.parts.spool.isEmpty && !this.stop) this.over();
+        if (this.hasEnded && this.isDone && !this.stop) this.over();
       });
   }
 
   private async deliver(): Promise<void> {
-    while (!this.stop && !this.parts.spool.isEmpty) {
+    const { spool } = this.parts;
+    while (!this.stop && !this.isDone) {
       if (!(await this.isBack())) continue;
       await Promise.allSettled(this.underWay);
-      const next = await this.parts.spool.next();
-      if (next === undefined || this.stop) return;
-      await this.deliverBatches(next);
-    }
-    if (this.hasEnded && this.parts.spool.isEmpty) {
+      const next = await spool.next();
+      if (this.stop) return;
+      if (next !== undefined) await this.deliverBatches(next);
+      if (!this.hasEnded || !spool.isEmpty) continue;
       const { inner } = this;
       this.inner = undefined;
-      await inner?.close().catch((error) => this.parts.spool.prepend(undeliveredBatches(error) ?? []));
-      if (!this.parts.spool.isEmpty) return this.deliver();
+      // One that never ends well is let go some time.
+      spool.prepend(await this.finish(inner, next === undefined ? this.finishesLeft - 1 : FINISH_ATTEMPTS));
+      if (!this.isDone) await this.backOff();
     }
   }
 
   private async deliverBatches(next: SpooledBatches): Promise<void> {
     const { spool, log } = this.parts;
     for (const [index, batch] of next.batches.entries()) {
+      const { inner } = this;
+      if (inner === undefined) {
+        // It is being closed.
+        spool.advance(next);
+        spool.prepend(next.batches.slice(index));
+        return;
+      }
       try {
-        await this.inner?.write(batch);
+        await inner.write(batch);
         this.backoffMs = MIN_BACKOFF_MS;
       } catch (error) {
-        if (errorKind(error) !== 'unavailable') {
+        // One that is being closed may say anything.
+        if (errorKind(error) !== 'unavailable' && this.inner === inner) {
           log.error('the log driver failed, output is lost', { error: errorMessage(error) });
           continue;
         }

@@ -220,6 +220,21 @@ test('a pump whose streams stay open can be closed', async () => {
   expect(recorder.closed).toBe(true);
 });
 
+test('what stands in a stream when its pump is closed goes to the driver, however slow that is', async () => {
+  const { recorder, stdout, stderr, pump } = await start({ 'spool-max-size': '0' });
+  recorder.hold = new Promise(() => undefined);
+  stderr.end();
+  stdout.write('1\n');
+  await turn();
+  for (const line of ['2\n', '3\n']) stdout.write(line);
+  stdout.end('4\n');
+  await turn();
+  expect(recorder.text()).toBe('1\n');
+  await pump.close();
+  expect(recorder.text()).toBe('1\n2\n3\n4\n');
+  expect(recorder.closed).toBe(true);
+});
+
 test('the driver "none" keeps nothing, feeds who is attached and cannot be read', async () => {
   const { recorder, stdout, stderr, pump } = await start({}, 'none');
   const seen: string[] = [];

@@ -148,6 +148,99 @@ test('closing does not wait for a back end that is away: the rest is delivered l
   expect(later.text).toBe('1\n2\n');
 });
 
+test('closing does not wait for a back end that takes nothing: what it had in its hands is kept and delivered later', async () => {
+  const later = new BackEnd();
+  const inner = new BackEnd();
+  const { writer, events } = writerFor(inner, 1_000_000, async () => later);
+  let refuse = (_error: Error) => {};
+  inner.hold = new Promise((_resolve, reject) => {
+    refuse = reject;
+  });
+  void writer.write(batch('1\n2\n'));
+  inner.close = async () => refuse(new UndeliveredError('it is closed', [batch('2\n')]));
+  const before = performance.now();
+  await writer.close();
+  expect(performance.now() - before).toBeLessThan(3000);
+  await until(() => events.includes('over'));
+  expect(later.text).toBe('2\n');
+});
+
+test('a driver that takes its time to close is not waited for, and then has what it did not take delivered', async () => {
+  const later = new BackEnd();
+  const inner = new BackEnd();
+  const { writer, events } = writerFor(inner, 1_000_000, async () => later);
+  await writer.write(batch('1\n'));
+  let fail = (_error: Error) => {};
+  const closing = new Promise<void>((_resolve, reject) => {
+    fail = reject;
+  });
+  inner.close = () => closing;
+  await writer.close();
+  expect(events).toEqual([]);
+  const closed = writer.closed();
+  fail(new UndeliveredError('it did not read', [batch('1\n')]));
+  await closed;
+  await until(() => events.includes('over'));
+  expect(later.text).toBe('1\n');
+});
+
+test('a driver that is closed in the middle of kept output loses none of it', async () => {
+  const later = new BackEnd();
+  const inner = new BackEnd();
+  const { writer, events } = writerFor(inner, 1_000_000, async () => later);
+  inner.isAway = true;
+  for (const line of [1, 2, 3]) await writer.write(batch(`${line}\n`, BigInt(line)));
+  let take = () => {};
+  inner.hold = new Promise((resolve) => {
+    take = resolve;
+  });
+  inner.isAway = false;
+  await until(() => inner.text === '1\n');
+  inner.close = async () => take();
+  await writer.close();
+  await until(() => events.includes('over'));
+  expect(inner.text + later.text).toBe('1\n2\n3\n');
+});
+
+test('a back end that dies while its log is being ended is opened once more, to be asked what it has', async () => {
+  const opened: BackEnd[] = [];
+  const inner = new BackEnd();
+  const { writer, events } = writerFor(inner, 1_000_000, async () => {
+    opened.push(new BackEnd());
+    return opened.at(-1)!;
+  });
+  await writer.write(batch('1\n'));
+  inner.closeFailure = new UndeliveredError('it died', []);
+  await writer.close();
+  await until(() => events.includes('over'));
+  expect(opened).toHaveLength(1);
+  expect(events).toEqual(['left', 'over']);
+});
+
+test('a back end whose log never ends well is let go after a while', async () => {
+  const inner = new BackEnd();
+  inner.closeFailure = new UndeliveredError('it does not answer', []);
+  const { writer, events } = writerFor(inner);
+  await writer.write(batch('1\n'));
+  await writer.close();
+  await until(() => events.includes('over'));
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a removed container is not waited for, and what its driver says later makes no folder', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  await writer.write(batch('1\n'));
+  let fail = (_error: Error) => {};
+  inner.close = () => new Promise((_resolve, reject) => (fail = reject));
+  const before = performance.now();
+  await writer.abandon(100);
+  expect(performance.now() - before).toBeLessThan(1000);
+  fail(new UndeliveredError('it did not read', [batch('1\n')]));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(existsSync(folder)).toBe(false);
+});
+
 test('a daemon after the one that kept it delivers it, with what that one had not noted as delivered', async () => {
   const first = new BackEnd();
   first.isAway = true;

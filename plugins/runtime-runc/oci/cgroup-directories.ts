@@ -40,6 +40,12 @@ export class CgroupDirectories {
     await writeFile(join(base, this.relativePath, file), word).catch(() => undefined);
   }
 
+  /** It may have as many processes as the groups above it. */
+  async liftProcessLimit(): Promise<void> {
+    const base = this.directory('pids');
+    if (base !== undefined) await writeFile(join(base, 'pids.max'), 'max');
+  }
+
   /** How often the OOM killer struck inside. Undefined when the group or its memory controller is not there. */
   async oomKills(): Promise<number | undefined> {
     const v1 = this.byController.get('memory');

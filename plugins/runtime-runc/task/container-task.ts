@@ -143,7 +143,16 @@ export class ContainerTask implements Task {
   }
 
   async update(resources: OciResources): Promise<void> {
-    await this.init.service.update(this.id, specAny('LinuxResources', resources));
+    const { pids, ...others } = resources;
+    const send = (wanted: OciResources) => this.init.service.update(this.id, specAny('LinuxResources', wanted));
+    try {
+      await send(resources);
+    } catch (error) {
+      // crun 1.8 has no word for "no limit" here.
+      if (pids === undefined || pids.limit > 0) throw error;
+      await send(others);
+      await this.environment.cgroup?.liftProcessLimit();
+    }
   }
 
   async exec(request: ExecCreate): Promise<RunningProcess> {

@@ -195,7 +195,8 @@ test('a plugin that serves one connection after the other is not kept waiting by
 test('a plugin whose queue of connections is full for a moment is asked again', async () => {
   await plugin({ text: '{}' });
   const real = client();
-  const crowd = Array.from({ length: 700 }, () => real.call({ ...call, timeoutMs: 25_000 }));
-  expect(await Promise.all(crowd)).toHaveLength(700);
+  // More than the 511 that find room; how fast a busy machine gets through them is not the question.
+  const crowd = Array.from({ length: 560 }, () => real.call({ ...call, timeoutMs: 45_000 }));
+  expect(await Promise.all(crowd)).toHaveLength(560);
   real.close();
-}, 30_000);
+}, 60_000);
