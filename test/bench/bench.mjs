@@ -18,6 +18,7 @@ import { Engine, image } from './engine.mjs';
 import { imageRows } from './image-rows.mjs';
 import { networkRows } from './network-rows.mjs';
 import { crowdRows, execRows, plainRows } from './rows.mjs';
+import { streamRows } from './stream-rows.mjs';
 import { copyRows, volumePluginRows } from './volume-rows.mjs';
 
 const { values: options } = parseArgs({
@@ -33,6 +34,8 @@ const rounds = Number(options.rounds);
 const words = options.only.split(',').filter(Boolean);
 const wanted = (row) => words.length === 0 || words.some((word) => row.name.includes(word) || row.also?.includes(word));
 
+/** Column of rows that have a limit no engine can pass. */
+const plainPipe = 'plain pipe';
 const scratch = mkdtempSync(join(tmpdir(), 'gantry-bench-'));
 const results = new Map();
 const cleanups = [() => rmSync(scratch, { recursive: true, force: true })];
@@ -51,7 +54,7 @@ try {
   await measureAround(engines, networkRows);
   await measureAround(engines, volumePluginRows);
   await measureAround(engines, imageRows);
-  const alone = [...plainRows, ...copyRows, ...buildRows].filter(wanted);
+  const alone = [...plainRows, ...streamRows, ...copyRows, ...buildRows].filter(wanted);
   await measure(engines, alone, () => ({ ...archive, scratch }));
   print(engines);
 } catch (error) {
@@ -96,34 +99,40 @@ async function measure(engines, rows, contextOf) {
       const turn = round % 2 ? [...engines].reverse() : engines;
       for (let i = 0; i < row.times; i++) {
         for (const engine of turn) {
-          const sample = [await row.sample(engine, contextOf(engine))].flat();
-          note(row, engine, sample[0]);
-          if (row.also) note({ ...row, name: row.also }, engine, sample[1]);
+          noteAll(row, engine.label, await row.sample(engine, contextOf(engine)));
         }
+        if (row.pipe) noteAll(row, plainPipe, await row.pipe({ scratch }));
       }
     }
     console.error(`  measured: ${row.name}`);
   }
 }
 
-function note(row, engine, value) {
-  const result = results.get(row.name) ?? { ...row, samples: {} };
-  results.set(row.name, result);
-  result.samples[engine.label] = [...(result.samples[engine.label] ?? []), value];
+/** @param sample of the row, or of it and of the row that is measured along with it */
+function noteAll(row, label, sample) {
+  [sample].flat().forEach((value, i) => {
+    const name = i === 0 ? row.name : row.also;
+    const result = results.get(name) ?? { ...row, name, samples: {} };
+    results.set(name, result);
+    result.samples[label] = [...(result.samples[label] ?? []), value];
+  });
 }
 
 function print(engines) {
+  const hasPipe = [...results.values()].some((row) => row.samples[plainPipe] !== undefined);
   const columns = [
     'row',
     'unit',
     ...engines.map((engine) => engine.label),
     ...(engines.length > 1 ? ['ratio'] : []),
+    ...(hasPipe ? [plainPipe] : []),
     '',
   ];
   const lines = [...results.values()].map((row) => {
+    const pipe = hasPipe ? [row.samples[plainPipe] ? format(median(row.samples[plainPipe])) : ''] : [];
     const medians = engines.map((engine) => median(row.samples[engine.label]));
     const ratio = engines.length > 1 ? [`${(medians[0] / medians[1]).toFixed(2)} x`] : [];
-    return [row.name, row.unit, ...medians.map(format), ...ratio, `${row.better} is better`];
+    return [row.name, row.unit, ...medians.map(format), ...ratio, ...pipe, `${row.better} is better`];
   });
   const widths = columns.map((_, i) => Math.max(columns[i].length, ...lines.map((line) => line[i].length)));
   console.log(`${rounds} rounds, medians, load ${loadavg()[0].toFixed(1)}\n`);

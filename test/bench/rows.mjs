@@ -1,13 +1,10 @@
 // What is measured. A row gives one sample for one engine; `better` says which way is good.
-import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { image } from './engine.mjs';
 import { requestRate } from './request-rate.mjs';
 
 const many = 100;
-const logBytes = 50_000_000;
-const attachBytes = 500_000_000;
 
 async function timed(work) {
   const startedAt = performance.now();
@@ -16,8 +13,6 @@ async function timed(work) {
 }
 
 const ms = (name, sample, times = 3) => ({ name, unit: 'ms', better: 'lower', sample, times });
-
-const throughput = (name, sample) => ({ name, unit: 'MB/s', better: 'higher', sample, times: 1 });
 
 /** Rows that need nothing around them. */
 export const plainRows = [
@@ -33,17 +28,6 @@ export const plainRows = [
     sample: startMany,
     also: '50 at once: remove',
   },
-  {
-    name: 'log lines into json-file',
-    unit: 'MB/s',
-    better: 'higher',
-    times: 1,
-    sample: logThroughput,
-    also: 'logs read back',
-  },
-  throughput('attach out, default logging', (engine) => attachOut(engine, [])),
-  throughput('attach out, no logging', (engine) => attachOut(engine, ['--log-driver', 'none'])),
-  throughput('attach in', attachIn),
   { name: 'image load, 60 MB', unit: 'ms', better: 'lower', times: 1, sample: loadImage },
 ];
 
@@ -76,45 +60,6 @@ async function startMany(engine) {
   );
   const remove = await timed(() => Promise.all(ids.map((id) => engine.remove(id))));
   return [start, remove];
-}
-
-async function logThroughput(engine) {
-  const line = 'x'.repeat(99);
-  const script = `yes ${line} | head -c ${logBytes}`;
-  const id = await engine.create(
-    'log',
-    { Cmd: ['sh', '-c', script] },
-    { NetworkMode: 'none', LogConfig: { Type: 'json-file' } },
-  );
-  const write = await timed(async () => {
-    await engine.start(id);
-    await engine.call('POST', `/containers/${id}/wait`);
-  });
-  let bytes = 0;
-  const count = (part) => {
-    bytes += part.length;
-  };
-  const read = await timed(() => engine.call('GET', `/containers/${id}/logs?stdout=1`, { onData: count }));
-  await engine.remove(id);
-  if (bytes < logBytes) throw new Error(`${engine.label}: only ${bytes} of ${logBytes} bytes came back from the log`);
-  return [logBytes / 1000 / write, logBytes / 1000 / read];
-}
-
-/** Output of a container through the docker client, which throws it away. */
-async function attachOut(engine, options) {
-  const script = `yes ${'x'.repeat(99)} | head -c ${attachBytes}`;
-  const took = await engine.cli(['run', '--rm', '--network', 'none', ...options, image, 'sh', '-c', script]);
-  return attachBytes / 1000 / took;
-}
-
-/** The same bytes from the docker client into a container. */
-async function attachIn(engine) {
-  const source = spawn('sh', ['-c', `yes ${'x'.repeat(99)} | head -c ${attachBytes}`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const args = ['run', '--rm', '-i', '--network', 'none', image, 'sh', '-c', 'cat > /dev/null'];
-  const took = await engine.cli(args, { input: source.stdout });
-  return attachBytes / 1000 / took;
 }
 
 async function loadImage(engine, { archive, archiveImage }) {
