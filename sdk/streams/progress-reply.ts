@@ -22,14 +22,17 @@ export async function progressReply(
   headers?: Readonly<Record<string, string>>,
 ): Promise<ApiReply> {
   const lines = new PassThrough({ highWaterMark: 64 * 1024 });
+  let begun = false;
   const progress: ProgressStream = {
-    send: (message) => void (lines.writable && lines.write(progressLine(message))),
+    send(message) {
+      begun = true;
+      if (lines.writable) lines.write(progressLine(message));
+    },
     get isSlow() {
       return lines.writableNeedDrain;
     },
   };
   const began = new Promise<void>((resolve) => lines.once('readable', resolve));
-  let begun = false;
   const done = work(progress, request.signal).then(
     () => void lines.end(),
     (error) => {
@@ -41,7 +44,7 @@ export async function progressReply(
   );
   // Handled: either awaited here, or turned into a line above.
   done.catch(() => {});
-  await Promise.race([began.then(() => (begun = true)), done]);
+  await Promise.race([began, done]);
   begun = true;
   const run: Parameters<typeof reply.stream>[2] = async (out) => {
     for await (const line of lines as AsyncIterable<Buffer>) await writeFully(out, line, request.signal);

@@ -86,7 +86,7 @@ export class TarReader {
     // Writers that are never closed leave out the trailer, and the docker client even the padding of its last file.
     const whole =
       this.mode === 'trailer' || this.mode === 'padding' || (this.mode === 'header' && this.partialLength === 0);
-    if (!whole || this.extensionPending()) throw invalidParameter('archive/tar: unexpected EOF');
+    if (!whole || this.extensionPending()) throw invalidParameter('unexpected EOF');
   }
 
   private readHeader(chunk: Buffer, at: number): number {
@@ -106,7 +106,7 @@ export class TarReader {
     this.handler.raw(block);
     if (this.mode === 'sparse') this.readSparseBlock(block);
     else if (isZeroBlock(block)) {
-      if (this.extensionPending()) throw invalidParameter('archive/tar: unexpected EOF');
+      if (this.extensionPending()) throw invalidParameter('unexpected EOF');
       this.mode = 'trailer';
     } else this.beginEntry(parseRawHeader(block), block);
     return next;

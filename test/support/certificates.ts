@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 
 const guide = resolve(__dirname, '../../core/api/tls.md');
@@ -64,8 +65,8 @@ ${how.names === undefined ? '' : `subjectAltName = ${how.names}`}
   writeFileSync(join(folder, 'ca.pem'), readFileSync(join(authorityFolder, 'ca.pem')));
 }
 
-/** An authority of its own and a certificate for a server on `address`: `ca.crt`, `server.crt`, `server.key`. */
-export function serverCertificate(folder: string, address: string): void {
+/** An authority of its own and a certificate for a server at an address or name: `ca.crt`, `server.crt`, `server.key`. */
+export function serverCertificate(folder: string, host: string): void {
   mkdirSync(folder, { recursive: true });
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const key = (name: string) => [
@@ -79,7 +80,7 @@ export function serverCertificate(folder: string, address: string): void {
   ];
   run('req', '-x509', ...key('ca.key'), '-subj', '/CN=private authority', '-days', '2', '-out', 'ca.crt');
   run('req', ...key('server.key'), '-subj', '/CN=server', '-out', 'server.csr');
-  writeFileSync(join(folder, 'names'), `subjectAltName=IP:${address}`);
+  writeFileSync(join(folder, 'names'), `subjectAltName=${isIP(host) === 0 ? 'DNS' : 'IP'}:${host}`);
   const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
   run('x509', '-req', '-in', 'server.csr', ...authority, '-days', '2', '-extfile', 'names', '-out', 'server.crt');
 }

@@ -3,6 +3,7 @@ import type { Credentials } from '../registry/credentials';
 import { type Manifest, mediaTypes, parseManifest } from '../registry/manifests';
 import type { Platform } from '../registry/platform';
 import { accessTo } from '../registry/registries';
+import { RegistryError } from '../registry/registry-error';
 import { parseImageFile } from '../store/image-config';
 import { pullError } from './pull-errors';
 import type { Stores } from './stores';
@@ -33,13 +34,14 @@ export async function inspectDistribution(
       Platforms: platforms,
     };
   } catch (error) {
-    throw pullError(error, reference);
+    // As the registry says it, unlike a pull.
+    throw error instanceof RegistryError && error.kind === 'not-found' ? error : pullError(error, reference);
   }
 }
 
 function platformOf(config: Buffer): Platform {
   const { os, architecture, variant } = parseImageFile(config);
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  return { architecture, os, ...(variant === undefined ? {} : { variant }) };
 }
 
 const defaultType = (manifest: Manifest) => (manifest.kind === 'index' ? mediaTypes.ociIndex : mediaTypes.ociManifest);

@@ -1,3 +1,12 @@
+import { systemError } from '@gantry/sdk';
+
+/** @throws system  a class that is not closed or empty, or a backslash at the end; see Go's path.Match */
+export function assertGlob(pattern: string): void {
+  const character = String.raw`(?:\\[^]|[^\\\]-])`;
+  const whole = new RegExp(String.raw`^(?:\\[^]|\[(?:\^|(?!\^))(?:${character}(?:-${character})?)+\]|[^\\[])*$`);
+  if (!whole.test(pattern)) throw systemError('syntax error in pattern');
+}
+
 /** Shell patterns where `*` and `?` do not cross a slash: `busybox*:l?test`, `[ab]*`. */
 export function globMatch(pattern: string, text: string): boolean {
   let source = '';

@@ -20,7 +20,7 @@ import { loadImages } from './load';
 import { ProgressWriter } from './progress';
 import { pullImage } from './pull';
 import { deleteImage } from './remove';
-import { parseTagTarget, resolveImage } from './resolve';
+import { assertPlatform, parseTagTarget, resolveImage } from './resolve';
 import type { Stores } from './stores';
 import { tagImage } from './tag';
 
@@ -130,7 +130,9 @@ export class Images implements ImageManager {
       credentials: credentials === undefined ? anonymous : credentialsOf(credentials),
     };
     await pullImage(request, this.stores, new ProgressWriter({ send: onProgress, isSlow: false }), signal);
-    return this.resolve(reference);
+    const image = resolveImage(reference, this.stores);
+    assertPlatform(image, reference, request.platform);
+    return this.summary(image);
   }
 
   async removeUnused(imageId: string): Promise<boolean> {

@@ -19,9 +19,10 @@ const healthKeys: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod'
 export function applyChanges(base: ImageConfig, changes: readonly string[]): ImageConfig {
   const config: MutableConfig = { ...base };
   let commandSet = false;
-  for (const change of changes.flatMap((text) => text.split('\n'))) {
-    const line = change.trim();
-    if (line === '' || line.startsWith('#')) continue;
+  const lines = changes.flatMap((text) => text.split('\n')).map((text) => text.trim());
+  const instructions = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (changes.length > 0 && instructions.length === 0) throw invalidParameter('file with no instructions');
+  for (const line of instructions) {
     const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? [];
     const name = word.toUpperCase();
     applyOne(config, name, rest.trim());

@@ -87,13 +87,13 @@ async function openUrl(
   const text = /^https?:\/\//.test(source) ? source : `http://${source}`;
   if (!URL.canParse(text)) throw invalidParameter(`invalid import URL "${source}"`);
   const client = new HttpClient(httpOptions({ rejectUnauthorized: true }, stores.settings.proxies));
-  progress.send({ status: `Downloading from ${source}` });
   const response = await client.request({ method: 'GET', url: new URL(text), signal });
   if (response.statusCode !== 200) {
     response.destroy();
     client.close();
     throw systemError(`cannot download ${source}: status ${response.statusCode}`);
   }
+  progress.send({ status: `Downloading from ${source}` });
   const total = Number(response.headers['content-length'] ?? 0);
   let current = 0;
   response.on('data', (chunk: Buffer) => {

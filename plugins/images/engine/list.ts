@@ -1,7 +1,7 @@
 import { familiarName, familiarString, parseReference, type Reference } from '../reference/reference';
 import type { StoredImage } from '../store/image-store';
 import { booleanFilter, type Filters, matchLabels, parseTimestamp } from './filters';
-import { globMatch } from './glob-match';
+import { assertGlob, globMatch } from './glob-match';
 import { resolveImage } from './resolve';
 import type { Stores } from './stores';
 
@@ -26,6 +26,7 @@ export function listImages(options: ListOptions, stores: Stores): ListedImage[] 
   const danglingOnly = booleanFilter(filters, 'dangling');
   const wanted = imageFilter(filters, stores);
   const patterns = filters.get('reference') ?? [];
+  patterns.forEach(assertGlob);
   const shared = options.sharedSize ? layerUse(stores.images.list()) : undefined;
   const found: ListedImage[] = [];
   for (const image of stores.images.list()) {

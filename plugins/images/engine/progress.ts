@@ -1,4 +1,4 @@
-import type { ProgressMessage, ProgressStream } from '@gantry/sdk';
+import { errorMessage, type ProgressMessage, type ProgressStream } from '@gantry/sdk';
 
 /** A message with the bar that clients without their own drawing expect. */
 type DrawnMessage = ProgressMessage & { readonly progress?: string };
@@ -13,6 +13,12 @@ export class ProgressWriter {
 
   send(message: ProgressMessage): void {
     this.out.send(message);
+  }
+
+  /** The last line of work that failed. */
+  fail(error: unknown): void {
+    const message = errorMessage(error);
+    this.send({ errorDetail: { message }, error: message });
   }
 
   /** `id: status` without a bar. */

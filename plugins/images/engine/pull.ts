@@ -3,7 +3,7 @@ import { canonicalName, familiarName, familiarString, type Reference } from '../
 import type { Credentials } from '../registry/credentials';
 import type { Download, DownloadListener } from '../registry/downloads';
 import { chooseManifest, type Descriptor, type Manifest, parseManifest } from '../registry/manifests';
-import { matchPlatform, type Platform, platformString } from '../registry/platform';
+import { matchPlatform, type Platform } from '../registry/platform';
 import { accessTo } from '../registry/registries';
 import type { RepositoryClient } from '../registry/repository-client';
 import { chainIds, sha256 } from '../store/digests';
@@ -13,8 +13,9 @@ import type { StoredImage } from '../store/image-store';
 import type { LayerSource } from '../store/layer-store';
 import type { PullClaim } from '../store/unfinished-pulls';
 import { publishImageEvent } from './image-events';
-import type { ProgressWriter } from './progress';
+import { ProgressWriter } from './progress';
 import { pullError } from './pull-errors';
+import { otherPlatform } from './resolve';
 import type { Stores } from './stores';
 
 export interface PullRequest {
@@ -46,29 +47,38 @@ export async function pullImage(
   const { reference, credentials } = request;
   const context: Context = { ...request, stores, progress, signal };
   const access = accessTo(reference, credentials, 'pull');
+  // All of it may be done again at the next endpoint: a mirror can have a manifest without having the layers.
+  const pull = async (client: RepositoryClient) => {
+    const isOne = reference.tag !== undefined || reference.digest !== undefined;
+    const wanted = isOne ? [reference] : (await client.tags(signal)).map((tag) => ({ ...reference, tag }));
+    let isNewer = false;
+    for (const one of wanted)
+      if (await pullOne(one, client, await client.headManifest(manifestName(one), signal), context)) isNewer = true;
+    const shown = familiarString(reference);
+    progress.send({ status: `Status: ${isNewer ? 'Downloaded newer image' : 'Image is up to date'} for ${shown}` });
+    if (isOne) warnOfPlatform(context);
+  };
   try {
-    if (reference.tag !== undefined || reference.digest !== undefined) {
-      const probe = (client: RepositoryClient) => client.headManifest(manifestName(reference), signal);
-      const { client, result } = await stores.registries.connect(access, probe, signal);
-      await pullOne(reference, client, result, context);
-      return;
-    }
-    const { client, result } = await stores.registries.connect(access, (found) => found.tags(signal), signal);
-    for (const tag of result) {
-      const tagged = { ...reference, tag };
-      await pullOne(tagged, client, await client.headManifest(tag, signal), context);
-    }
+    await stores.registries.connect(access, pull, signal);
   } catch (error) {
     throw pullError(error, reference);
   }
 }
 
+/** An image that exists for one platform alone is taken whatever was asked for; whoever asked is told. */
+function warnOfPlatform({ reference, platform, stores, progress }: Context): void {
+  const image = stores.images.get(stores.references.get(reference) ?? '');
+  if (platform === undefined || image === undefined || matchPlatform(platform, image.file)) return;
+  progress.send({ status: `WARNING: ${otherPlatform(image, familiarString(reference), platform)}` });
+}
+
+/** @returns whether the name stands for another image now */
 async function pullOne(
   reference: Reference,
   client: RepositoryClient,
   digest: string | undefined,
   context: Context,
-): Promise<void> {
+): Promise<boolean> {
   const { stores, progress, platform } = context;
   const known = digest === undefined ? undefined : knownImage(reference, digest, platform, stores);
   progress.send({ status: `Pulling from ${familiarRepository(reference)}`, id: manifestName(reference) });
@@ -84,12 +94,8 @@ async function pullOne(
     return known;
   };
   const image = (await stores.change(keep)) ?? (await fetchImage(reference, client, name, context));
-  const unchanged = before === image.id;
-  const shown = familiarString(reference);
-  progress.send({
-    status: unchanged ? `Status: Image is up to date for ${shown}` : `Status: Downloaded newer image for ${shown}`,
-  });
-  publishImageEvent(stores, 'pull', shown, familiarName(reference), image);
+  publishImageEvent(stores, 'pull', familiarString(reference), familiarName(reference), image);
+  return before !== image.id;
 }
 
 /** An image this digest led to before, if it is for the platform asked for. */
@@ -126,18 +132,17 @@ async function fetchImage(
   const { config: configDescriptor, layers } = manifest;
   const config = await client.readBlob(configDescriptor.digest, signal);
   const file = parseImageFile(config);
-  if (platform !== undefined && !matchPlatform(platform, file))
-    throw notFound(
-      `image with reference ${shown} was found but does not provide the specified platform (${platformString(platform)})`,
-    );
   const diffIds = file.rootfs.diff_ids;
   if (diffIds.length !== layers.length)
     throw notFound(`${shown}: the manifest has ${layers.length} layers, the config ${diffIds.length}`);
   const claim = await stores.unfinishedPulls.begin(sha256(body), chainIds(diffIds));
+  // Nothing of an image that is here already is fetched, so nothing is said of its layers.
+  const isHere = stores.images.get(configDescriptor.digest) !== undefined;
+  const tell: Context = isHere ? { ...context, progress: new ProgressWriter({ send() {}, isSlow: false }) } : context;
   let isKept = false;
   let held: string | undefined;
   try {
-    held = await stores.layers.ensure(layerSources(diffIds, layers, client, claim, context), signal);
+    held = await stores.layers.ensure(layerSources(diffIds, layers, client, claim, tell), signal);
     const facts = layers.map((layer, index) => [diffIds[index]!, factOf(layer, reference)] as const);
     const present = new Set(stores.layers.list().map((layer) => layer.diffId));
     await stores.facts.add(new Map(facts), (diffId) => present.has(diffId));

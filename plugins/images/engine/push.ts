@@ -46,8 +46,9 @@ export async function pushImage(
 ): Promise<void> {
   const { reference, credentials } = request;
   if (reference.digest !== undefined) throw systemError('cannot push a digest reference');
-  const tags = taggedImages(reference, stores);
+  // Before anything else, so that also a missing tag is told in the stream.
   progress.send({ status: `The push refers to repository [${canonicalName(reference)}]` });
+  const tags = taggedImages(reference, stores);
   try {
     const access = accessTo(reference, credentials, 'pull,push');
     const { client } = await stores.registries.connect(access, (found) => found.ping(signal), signal);

@@ -45,9 +45,13 @@ export function resolveImage(name: string, stores: Pick<Stores, 'images' | 'refe
 /** @throws not-found  the image is for another platform than the one asked for */
 export function assertPlatform(image: StoredImage, name: string, platform: Platform | undefined): void {
   if (platform === undefined || matchPlatform(platform, image.file)) return;
-  throw notFound(
-    `image with reference ${name} was found but does not provide the specified platform (${platformString(platform)})`,
-  );
+  throw notFound(otherPlatform(image, name, platform));
+}
+
+/** What is wrong with an image for another platform than the one asked for. */
+export function otherPlatform({ file }: StoredImage, name: string, wanted: Platform): string {
+  const own = platformString({ os: file.os, architecture: file.architecture, variant: file.variant });
+  return `image with reference ${name} was found but its platform (${own}) does not match the specified platform (${platformString(wanted)})`;
 }
 
 /** True when `text` names the image by id or the beginning of it, rather than by reference. */

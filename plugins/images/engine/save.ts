@@ -15,7 +15,7 @@ import { sha256 } from '../store/digests';
 import type { StoredImage } from '../store/image-store';
 import type { LayerRecord } from '../store/layer-store';
 import { publishImageEvent } from './image-events';
-import { isIdPrefix, resolveImage } from './resolve';
+import { isIdPrefix, isNotFound, resolveImage } from './resolve';
 import type { Stores } from './stores';
 
 export interface SavedArchive {
@@ -47,7 +47,7 @@ export async function saveImages(
   const selected = select(names, stores);
   for (const { image } of selected)
     if (platform !== undefined && !matchPlatform(platform, image.file))
-      throw notFound(`image ${image.id} is not available for the platform ${platformString(platform)}`);
+      throw notFound(`no suitable export target found for platform ${platformString(platform)}`);
   const { documents, layers } = await describe(selected, stores);
   const held = selected.flatMap(({ image }) => image.chainIds.at(-1) ?? []);
   for (const chainId of held) stores.layers.hold(chainId);
@@ -78,12 +78,21 @@ function select(names: readonly string[], stores: Stores): Selected[] {
       for (const tag of repository) add(resolveImage(canonicalString(tag), stores), tag);
       continue;
     }
-    const image = resolveImage(name, stores);
+    const image = find(name, stores);
     const isReference = !isIdPrefix(image.id, name);
     const reference = isReference ? withDefaultTag(parseReference(name)) : undefined;
     add(image, reference?.digest === undefined ? reference : undefined);
   }
   return [...byId.values()].map(({ image, tags }) => ({ image, tags: [...tags.values()] }));
+}
+
+/** @throws not-found  in the words of the one who asked, without the tag that was added */
+function find(name: string, stores: Stores): StoredImage {
+  try {
+    return resolveImage(name, stores);
+  } catch (error) {
+    throw isNotFound(error) ? notFound(`No such image: ${name}`, error) : error;
+  }
 }
 
 function wholeRepository(name: string, stores: Stores): Reference[] {
@@ -140,14 +149,16 @@ async function describe(selected: readonly Selected[], stores: Stores): Promise<
       Config: blob(image.id),
       RepoTags: tags.length > 0 ? tags.map(familiarString) : null,
       Layers: records.map((record) => blob(record.diffId)),
-      LayerSources: Object.fromEntries(descriptors.map((layer) => [layer.digest, layer])),
+      LayerSources: Object.fromEntries(
+        descriptors.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }]),
+      ),
     });
   }
   const indexType = 'application/vnd.oci.image.index.v1+json';
   documents.set('index.json', json({ schemaVersion: 2, mediaType: indexType, manifests: index }));
-  documents.set('manifest.json', json(list));
+  documents.set('manifest.json', line(list));
   documents.set('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
-  if (Object.keys(repositories).length > 0) documents.set('repositories', json(repositories));
+  if (Object.keys(repositories).length > 0) documents.set('repositories', line(repositories));
   return { documents, layers };
 }
 
@@ -173,5 +184,6 @@ async function writeArchive(
 }
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const line = (value: unknown) => Buffer.from(`${JSON.stringify(value)}\n`);
 const hex = (digest: string) => digest.slice('sha256:'.length);
 const blob = (digest: string) => `blobs/sha256/${hex(digest)}`;

@@ -1,6 +1,8 @@
 import { invalidParameter, systemError } from '@gantry/sdk';
 import { defaultDomain } from '../reference/reference';
 import type { Credentials } from '../registry/credentials';
+import { RegistryError } from '../registry/registry-error';
+import type { RepositoryClient } from '../registry/repository-client';
 import { isObject } from '../store/image-config';
 import { booleanFilter, type Filters } from './filters';
 import type { Stores } from './stores';
@@ -44,7 +46,8 @@ export async function searchRegistry(
   const wanted = wantedResults(filters);
   const { domain, words } = splitTerm(term);
   const access = { domain, path: '', credentials, actions: 'pull' as const };
-  const { result } = await stores.registries.connect(access, (client) => client.search(words, limit, signal), signal);
+  const probe = (client: RepositoryClient) => client.search(words, limit, signal).catch(withoutIndex);
+  const { result } = await stores.registries.connect(access, probe, signal);
   return result.map(readResult).filter(wanted);
 }
 
@@ -62,7 +65,8 @@ function wantedResults(filters: Filters): (result: SearchResult) => boolean {
   const official = booleanFilter(filters, 'is-official');
   const automated = booleanFilter(filters, 'is-automated');
   const stars = (filters.get('stars') ?? []).map((text) => {
-    if (!/^\d+$/.test(text)) throw invalidParameter(`invalid filter 'stars=[${text}]'`);
+    if (!/^\d+$/.test(text))
+      throw invalidParameter(`invalid filter 'stars=${text}': strconv.Atoi: parsing "${text}": invalid syntax`);
     return Number(text);
   });
   const atLeast = Math.max(0, ...stars);
@@ -70,6 +74,11 @@ function wantedResults(filters: Filters): (result: SearchResult) => boolean {
     (official === undefined || result.is_official === official) &&
     (automated === undefined || result.is_automated === automated) &&
     result.star_count >= atLeast;
+}
+
+function withoutIndex(error: unknown): never {
+  if (!(error instanceof RegistryError) || error.code !== '') throw error;
+  throw systemError(`Unexpected status code ${error.status}`, error);
 }
 
 function readResult(value: unknown): SearchResult {

@@ -95,16 +95,11 @@ export class HttpClient {
     const key = `${url.protocol} ${proxy?.href ?? ''}`;
     let agent = this.agents.get(key);
     if (agent === undefined) {
-      const { ca, ...tls } = this.options.tls;
-      const authorities = ca === undefined ? undefined : [...ca];
-      const options = {
-        keepAlive: true,
-        maxSockets: 32,
-        timeout: silenceMs,
-        ...(isTls ? { ...tls, ca: authorities } : {}),
-      };
-      if (proxy !== undefined) agent = proxyAgent(proxy, isTls, options);
-      else agent = isTls ? new https.Agent(options) : new http.Agent(options);
+      const { ca, ...more } = this.options.tls;
+      const tls = isTls ? { ...more, ca: ca === undefined ? undefined : [...ca] } : undefined;
+      const options = { keepAlive: true, maxSockets: 32, timeout: silenceMs };
+      if (proxy !== undefined) agent = proxyAgent(proxy, tls, options);
+      else agent = tls === undefined ? new http.Agent(options) : new https.Agent({ ...options, ...tls });
       this.agents.set(key, agent);
     }
     return agent;

@@ -24,6 +24,16 @@ const archNames: Readonly<Record<string, string>> = {
   i386: '386',
 };
 
+const setOf = (words: string) => new Set(words.split(' '));
+/** What Go knows: one of these may stand alone. */
+const systems = setOf(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos',
+);
+const architectures = setOf(
+  '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ' +
+    'ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm',
+);
+
 /** What this machine runs. */
 export function hostPlatform(): Platform {
   const machine = arch();
@@ -35,14 +45,20 @@ export function hostPlatform(): Platform {
 /** `linux/arm64/v8`, `arm64`, `linux`. @throws invalid-parameter */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split('/');
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
-    throw invalidParameter(`"${text}" is an invalid platform: expected os/architecture[/variant]`);
+  const invalid = (words: string) => invalidParameter(`${words}: invalid argument`);
+  if (parts.length > 3) throw invalid(`"${text}": cannot parse platform specifier`);
+  const odd = parts.find((part) => !/^[a-z0-9_.-]+$/.test(part));
+  if (odd !== undefined)
+    throw invalid(
+      `"${odd}" is an invalid component of "${text}": platform specifier component must match "^[A-Za-z0-9_.-]+$"`,
+    );
   const host = hostPlatform();
   const [first, second, variant] = parts as [string, string | undefined, string | undefined];
   if (second !== undefined) return normalize({ os: first, architecture: second, variant });
-  return first === 'linux' || first === 'windows'
-    ? { ...host, os: first }
-    : normalize({ os: host.os, architecture: first });
+  if (systems.has(first)) return { ...host, os: first };
+  const alone = normalize({ os: host.os, architecture: first });
+  if (!architectures.has(alone.architecture)) throw invalid(`"${text}": unknown operating system or architecture`);
+  return alone;
 }
 
 /** A platform given as JSON by newer clients: `{"os":"linux","architecture":"arm64"}`. @throws invalid-parameter */

@@ -1,6 +1,6 @@
-import type { Agent as HttpAgent, AgentOptions as HttpAgentOptions } from 'node:http';
-import type { AgentOptions } from 'node:https';
+import type { Agent, AgentOptions, ClientRequest } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { DaemonSettings } from '@gantry/sdk';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
@@ -14,10 +14,28 @@ export function proxyFor(url: URL, { httpProxy, httpsProxy, noProxy }: Proxies):
   return new URL(proxy.includes('://') ? proxy : `http://${proxy}`);
 }
 
-/** An agent whose connections go through the proxy: `CONNECT` for https, whole URLs for http. */
-export function proxyAgent(proxy: URL, isTls: boolean, options: AgentOptions): HttpAgent {
-  if (isTls) return new HttpsProxyAgent(proxy, options);
-  return new HttpProxyAgent(proxy, options as HttpAgentOptions);
+/**
+ * An agent whose connections go through the proxy: `CONNECT` for https, whole URLs for http.
+ *
+ * @param tls for the server at the other end of the tunnel, not for the proxy; undefined = a plain one, no tunnel
+ */
+export function proxyAgent(proxy: URL, tls: ConnectionOptions | undefined, options: AgentOptions): Agent {
+  return tls === undefined ? new HttpProxyAgent(proxy, options) : new Tunnel(proxy, tls, options);
+}
+
+class Tunnel extends HttpsProxyAgent<string> {
+  constructor(
+    proxy: URL,
+    private readonly tls: ConnectionOptions,
+    options: AgentOptions,
+  ) {
+    super(proxy, options);
+  }
+
+  override connect(request: ClientRequest, options: Parameters<HttpsProxyAgent<string>['connect']>[1]) {
+    // The agent keeps what it is made with for the connection to the proxy alone.
+    return super.connect(request, { ...options, ...this.tls } as typeof options);
+  }
 }
 
 /** `no-proxy`: hosts, domains (`example.com`, `.example.com`), addresses, ranges, each with a port if wanted; `*` is all. */

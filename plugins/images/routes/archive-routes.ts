@@ -19,7 +19,11 @@ export function archiveRoutes(stores: Stores): readonly ApiRoute[] {
       handle: (request) => {
         const options = { quiet: queryFlag(request.query, 'quiet', true), platform: platformOf(request) };
         return progressReply(request, (progress, signal) =>
-          loadImages(request.body, options, stores, progress, signal),
+          loadImages(request.body, options, stores, progress, signal).catch((error: unknown) => {
+            // An archive is judged after the answer has begun, as clients of dockerd are used to.
+            if (signal.aborted) throw error;
+            progress.fail(error);
+          }),
         );
       },
     },

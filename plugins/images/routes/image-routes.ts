@@ -11,7 +11,7 @@ import { parsePlatformJson } from '../registry/platform';
 import type { StoredImage } from '../store/image-store';
 import { inspectShims, listShims, renderInspect, renderSummary } from './render-image';
 
-const listFilters = ['dangling', 'label', 'label!', 'before', 'since', 'until', 'reference'];
+const listFilters = ['dangling', 'label', 'before', 'since', 'until', 'reference'];
 const pruneFilters = ['dangling', 'label', 'label!', 'until'];
 
 /** Routes that show and change what is there. */

@@ -8,7 +8,7 @@ import { pushImage } from '../engine/push';
 import { parseTagTarget } from '../engine/resolve';
 import { searchRegistry } from '../engine/search';
 import type { Stores } from '../engine/stores';
-import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
+import { assertTag, parseReference, type Reference, withDefaultTag } from '../reference/reference';
 import { credentialsOf, parseRegistryAuth } from '../registry/credentials';
 import { parsePlatform } from '../registry/platform';
 import { progressReply } from './progress-reply';
@@ -125,5 +125,6 @@ function pullReference(name: string, tag: string): Reference {
 }
 
 function parseTagOnly(tag: string): { tag: string } {
-  return { tag: parseReference(`name:${tag}`).tag! };
+  assertTag(tag);
+  return { tag };
 }

@@ -34,18 +34,18 @@ export function renderInspect(image: StoredImage, stores: Stores): Record<string
     ...(file.created === undefined ? {} : { Created: file.created }),
     DockerVersion: file.docker_version ?? '',
     Author: file.author ?? '',
-    Config: renderConfig(file.config),
     Architecture: file.architecture,
     ...(file.variant ? { Variant: file.variant } : {}),
     Os: file.os,
     ...(file['os.version'] ? { OsVersion: file['os.version'] } : {}),
     Size: image.sizeBytes,
-    GraphDriver: { Name: stores.storageDriver, Data: top === undefined ? {} : stores.snapshotter.describe(top) },
+    GraphDriver: { Data: top === undefined ? {} : stores.snapshotter.describe(top), Name: stores.storageDriver },
     RootFS: {
       Type: 'layers',
       ...(file.rootfs.diff_ids.length > 0 ? { Layers: file.rootfs.diff_ids } : {}),
     },
     Metadata: { LastTagTime: image.lastTagTime ?? '0001-01-01T00:00:00Z' },
+    Config: renderConfig(file.config),
   };
 }
 
@@ -84,7 +84,7 @@ function renderConfig(config: ImageConfig): Record<string, unknown> {
     const value = config[key];
     if (value !== undefined && value !== null && value !== '') shown[key] = value;
   }
-  return shown;
+  return Object.fromEntries(Object.entries(shown).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Fields of a container's config that older inspect replies repeat for images. */

@@ -3,6 +3,7 @@ import { invalidParameter, KeyedLock, writeFileAtomically } from '@gantry/sdk';
 import {
   canonicalName,
   canonicalString,
+  familiarName,
   familiarString,
   parseReference,
   type Reference,
@@ -67,7 +68,7 @@ export class ReferenceStore {
   async set(reference: Reference, imageId: string): Promise<string | undefined> {
     const wanted = withDefaultTag(reference);
     const key = canonicalString(wanted.digest === undefined ? wanted : { ...wanted, tag: undefined });
-    if (wanted.digest === undefined && wanted.tag === 'sha256' && wanted.path === 'library/sha256')
+    if (familiarName(wanted) === 'sha256')
       throw invalidParameter('refusing to create an ambiguous tag using digest algorithm as name');
     return this.lock.run('file', async () => {
       const before = this.ids.get(key);

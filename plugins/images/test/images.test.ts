@@ -143,7 +143,8 @@ describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
     ['a config that is no JSON', dockerArchive([base], ['a:b'], [base], Buffer.from('{')), 'invalid image config'],
     ['a broken gzip', gzipSync(archive).subarray(0, 300), ''],
   ])('%s is refused and leaves nothing', async (_, content, message) => {
-    await expect(load(content)).rejects.toMatchObject({ message: expect.stringContaining(message) });
+    // In the stream, as dockerd does.
+    expect(await load(content)).toEqual([expect.objectContaining({ error: expect.stringContaining(message) })]);
     expect(remains()).toEqual(nothing);
   });
 
@@ -340,7 +341,6 @@ describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
     expect(await names({ reference: ['new:*2'] })).toEqual(['new:v2']);
     expect(await names({ reference: ['*/*'] })).toEqual(['old/app:v1']);
     expect(await names({ label: ['purpose=test'], until: ['2021-01-01'] })).toEqual(['old/app:v1']);
-    expect(await names({ label: { purpose: true }, 'label!': ['purpose=test'] })).toEqual([]);
     await expect(names({ colour: ['red'] })).rejects.toMatchObject({ message: "invalid filter 'colour'" });
   });
 

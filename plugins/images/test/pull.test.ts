@@ -215,14 +215,32 @@ test('what is not there, not for us, or not reachable is told in known words', a
     kind: 'not-found',
     message: `manifest for ${host}/app:v9 not found: manifest unknown: manifest unknown`,
   });
-  expect(failure(await pull('app', 'tag=v1&platform=linux/arm/v7'))).toContain(
-    'does not provide the specified platform',
-  );
-  expect(failure(await pull('app', 'tag=v1'))).toBeUndefined();
+  // There is no other choice, so it is taken.
+  expect(statuses(await pull('app', 'tag=v1&platform=linux/arm/v7')).slice(-2)).toEqual([
+    `Status: Downloaded newer image for ${host}/app:v1`,
+    `WARNING: image with reference ${host}/app:v1 was found but its platform (linux/s390x) does not match the specified platform (linux/arm/v7)`,
+  ]);
   await expect(engine.call('POST', '/images/create?fromImage=127.0.0.1:1/app&tag=v1')).rejects.toMatchObject({
     kind: 'system',
     message: expect.stringContaining('dial tcp 127.0.0.1:1: connect: connection refused'),
   });
+});
+
+test('of an image that is here under another name only its digest is told, and all tags are summed up', async () => {
+  const digest = registry.put('app', 'v1', config, layers);
+  registry.put('other', 'v1', config, layers);
+  await pull('app');
+  expect((await pull('other')).map(({ status }) => status)).toEqual([
+    'Pulling from other',
+    `Digest: ${digest}`,
+    `Status: Downloaded newer image for ${registry.host}/other:v1`,
+  ]);
+  registry.onRequest = (request, response) => {
+    if (!request.url!.endsWith('/tags/list')) return false;
+    response.end(JSON.stringify({ tags: ['v1'] }));
+    return true;
+  };
+  expect(statuses(await pull('other', '')).at(-1)).toBe(`Status: Image is up to date for ${registry.host}/other`);
 });
 
 test('a registry is asked about an image without pulling it', async () => {

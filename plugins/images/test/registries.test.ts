@@ -70,7 +70,9 @@ test('older variants run on newer machines, not the other way round', () => {
   expect(matchPlatform(parsePlatform('linux/amd64'), { os: 'linux', architecture: 'amd64', variant: 'v3' })).toBe(
     false,
   );
-  expect(() => parsePlatform('linux/a/b/c')).toThrow('invalid platform');
+  expect(() => parsePlatform('linux/a/b/c')).toThrow('"linux/a/b/c": cannot parse platform specifier');
+  expect(() => parsePlatform('bogus')).toThrow('"bogus": unknown operating system or architecture');
+  expect(() => parsePlatform('linux/!')).toThrow('"!" is an invalid component of "linux/!"');
 });
 
 test('a registry that wants a certificate of ours is shown the one kept for it', async () => {
