@@ -222,6 +222,7 @@ export function composeDaemon(inputs: DaemonInputs): DependencyContainer {
       around: traces && ((request, work) => traces.request(request, work)),
       settings: from.resolve(tokens.settings),
       log: from.resolve(tokens.log),
+      watchPlugin: allWatchers([metrics?.watchCall, traces?.watchCall, from.resolve(tokens.supervisor).watchCall]),
     });
   });
   provide(

@@ -11,6 +11,7 @@ import {
   unavailable,
 } from '@gantry/sdk';
 import type { EventHistory } from '../events/event-log';
+import type { CallWatcher } from '../kernel/watched-instance';
 import type { RequestOutcome } from '../metrics/engine-metrics';
 import { RequestWire } from './doors/request-door';
 import { UpgradeWire } from './doors/upgrade-door';
@@ -47,6 +48,8 @@ export interface ApiServerDeps {
   readonly around?: (request: http.IncomingMessage, work: () => Promise<RequestOutcome>) => Promise<unknown>;
   readonly settings: DaemonSettings;
   readonly log: Logger;
+  /** Told of every request that goes on to a plugin. */
+  readonly watchPlugin?: CallWatcher;
   /** The usual ones when absent. */
   readonly limits?: DoorLimits;
 }
@@ -98,6 +101,7 @@ export class ApiServer {
       ended: deps.ended,
       around: deps.around,
       log: deps.log,
+      watchPlugin: deps.watchPlugin,
     });
   }
 

@@ -18,7 +18,7 @@ export interface PluginOptions {
   readonly config: unknown;
   /** Package name or path of a plugin that is not bundled. */
   readonly module?: string;
-  /** Socket of a plugin that runs outside: an absolute path, or unix://, tcp://, http://, https://. */
+  /** Socket of a plugin that runs outside: an absolute path, also of a `.spec` or `.json` file, or unix://, tcp://, http://, https://. */
   readonly socket?: string;
   readonly isolation?: 'none' | 'process';
   /** What the process of an isolated plugin may use. */

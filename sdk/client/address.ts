@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { invalidParameter } from '../errors';
 
 /** Where a plugin listens. */
@@ -29,3 +30,6 @@ export function parsePluginAddress(address: string): PluginEndpoint {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return { kind: 'tcp', host, port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), tls };
 }
+
+/** Whom the certificate must name: the host of the address, and not the placeholder in the header (P-CALL-3). */
+export const tlsNameOf = (host: string): string => (isIP(host) === 0 ? host : '');

@@ -1,14 +1,10 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { SecureContextOptions } from 'node:tls';
+import type { PluginTls } from '../contracts/plugin-tls';
 import { pluginMediaType } from '../wire';
-import type { PluginEndpoint } from './address';
+import { type PluginEndpoint, tlsNameOf } from './address';
 
-/** How https plugins are trusted and how we show ourselves to them; PEM texts. */
-export interface PluginTls extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
-  /** Accepts any server certificate. Must be asked for; there is no unverified https by omission. */
-  readonly insecureSkipVerify?: boolean;
-}
+export type { PluginTls };
 
 /** No HTTP answer arrived. `connected` tells whether the plugin may have seen the request. */
 export class NoAnswer extends Error {
@@ -94,6 +90,7 @@ function openOnce(
                 ...common,
                 host: endpoint.host,
                 port: endpoint.port,
+                servername: tlsNameOf(endpoint.host),
                 ca: options.tls?.ca,
                 cert: options.tls?.cert,
                 key: options.tls?.key,

@@ -60,6 +60,7 @@ export interface PluginCall {
 export interface PluginClient {
   readonly name: string;
   readonly address: string;
+  readonly tls?: PluginTls;
   /**
    * @returns the parsed answer
    * @throws unavailable  no HTTP answer after the retries
@@ -192,6 +193,7 @@ export function connectPlugin(options: PluginClientOptions): PluginClient {
   return {
     name: options.name,
     address: options.address,
+    tls: options.tls,
     call,
     stream,
     async activate(how = {}) {

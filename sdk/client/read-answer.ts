@@ -27,11 +27,7 @@ export function readAnswer(call: PluginCall, answer: PluginAnswer, where: string
   if (answer.status !== 200) {
     const said =
       stringField(body, 'Err') || answer.body.toString('utf8').trim() || `answered with status ${answer.status}`;
-    throw new PluginRefusal(
-      decodeKind(body) ?? 'system',
-      `${call.errorPrefix ?? ''}${call.method}: ${said}`,
-      answer.status,
-    );
+    throw new PluginRefusal(decodeKind(body) ?? 'system', `${call.method}: ${said}`, answer.status);
   }
   if (call.ignoresBody) return {};
   if (typeof body !== 'object' || body === null || Array.isArray(body))

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { capability } from '../plugin/capability';
+import type { PluginTls } from './plugin-tls';
 
 /** Methods the Engine API uses. */
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -80,8 +81,9 @@ export type ApiReply =
       /** The request goes on to a plugin's socket; the route's `hijack` flag lets upgraded connections through. */
       readonly kind: 'forward';
       readonly plugin: string;
-      /** Of a unix socket, as plugins are named by. */
+      /** As plugins are named by: `unix:///path`, `tcp://host:port`, `https://host:port`. */
       readonly address: string;
+      readonly tls?: PluginTls;
     }
   | {
       /** The route needs the `hijack` flag. A request without a websocket handshake is refused. */
@@ -120,7 +122,7 @@ export const reply = {
     contentType,
     run,
   }),
-  forward: (plugin: string, address: string): ApiReply => ({ kind: 'forward', plugin, address }),
+  forward: (plugin: string, address: string, tls?: PluginTls): ApiReply => ({ kind: 'forward', plugin, address, tls }),
   webSocket: (binary: boolean, run: (connection: HijackedConnection) => Promise<void>): ApiReply => ({
     kind: 'websocket',
     binary,

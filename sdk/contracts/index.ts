@@ -16,6 +16,7 @@ export * from './networks';
 export * from './oci';
 export * from './plugin-door';
 export * from './plugin-images';
+export * from './plugin-tls';
 export * from './runtime';
 export * from './secret-provider';
 export * from './snapshotter';

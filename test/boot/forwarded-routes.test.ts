@@ -1,11 +1,15 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { createConnection } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { followRecipe } from '../support/certificates';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
+import { runGantryd } from '../support/gantryd-command';
 
 const root = resolve(__dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'gantry-routes-'));
@@ -16,7 +20,7 @@ const shown: { RequestUri: string; ResponseStatusCode?: number }[] = [];
 const servers: Server[] = [];
 
 // As somebody might write it in any language: with nothing but HTTP.
-const raw = createServer(async (request, response) => {
+const answer = (base: string) => async (request: IncomingMessage, response: ServerResponse) => {
   let body = '';
   for await (const chunk of request) body += chunk;
   if (request.url === '/Plugin.Activate') return response.end('{"Implements":["api-routes/v1"]}');
@@ -24,20 +28,25 @@ const raw = createServer(async (request, response) => {
     return response.end(
       JSON.stringify({
         Routes: [
-          { Method: 'POST', Path: '/raw/{id}' },
-          { Method: 'POST', Path: '/raw/{id}/talk', Hijack: true },
+          { Method: 'POST', Path: `/${base}/{id}` },
+          { Method: 'POST', Path: `/${base}/{id}/talk`, Hijack: true },
           { Method: 'GET', Path: '/containers/json' },
         ],
       }),
     );
   asked.push({ url: request.url, headers: request.headers, body });
   response.writeHead(202, { 'Content-Type': 'text/plain', 'X-Raw': 'yes' });
-  return response.end(`raw says ${body}`);
-});
-raw.on('upgrade', (request, socket) => {
+  return response.end(`${base} says ${body}`);
+};
+const echo = (request: IncomingMessage, socket: Duplex) => {
   socket.write(`HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${request.url}:`);
   socket.pipe(socket);
-});
+};
+const raw = createServer(answer('raw'));
+raw.on('upgrade', echo);
+/** Far away: over TLS, with a certificate asked of those who come. */
+const far = createTlsServer({ requestCert: true, rejectUnauthorized: true }, answer('far'));
+far.on('upgrade', echo);
 const guard = createServer(async (request, response) => {
   let body = '';
   for await (const chunk of request) body += chunk;
@@ -73,6 +82,19 @@ beforeAll(async () => {
     servers.push(server);
     await new Promise<void>((listening) => server.listen(path, listening));
   }
+  const certificates = join(folder, 'certificates');
+  const at = (name: string) => join(certificates, name);
+  followRecipe(certificates);
+  far.setSecureContext({
+    ca: readFileSync(at('ca.pem')),
+    cert: readFileSync(at('server-cert.pem')),
+    key: readFileSync(at('server-key.pem')),
+  });
+  servers.push(far);
+  await new Promise<void>((listening) => far.listen(0, '127.0.0.1', listening));
+  const Addr = `https://localhost:${(far.address() as AddressInfo).port}`;
+  const TLSConfig = { CAFile: at('ca.pem'), CertFile: at('cert.pem'), KeyFile: at('key.pem') };
+  writeFileSync(join(folder, 'far.json'), JSON.stringify({ Addr, TLSConfig }));
 });
 
 const daemon = daemonForSuite({
@@ -81,6 +103,7 @@ const daemon = daemonForSuite({
     'authorization-plugins': ['guard'],
     plugins: {
       raw: { socket: rawSocket, optional: true },
+      far: { socket: join(folder, 'far.json'), optional: true },
       guard: { socket: guardSocket },
       desk: { module: join(folder, 'desk.js'), isolation: 'process' },
     },
@@ -153,9 +176,48 @@ test('a plugin in a process of its own serves routes as one in the daemon does',
   expect([full.status, full.text]).toEqual([409, '{"message":"no room for files"}\n']);
 });
 
-test('a plugin that has gone is named', async () => {
+test('routes over TLS are served as others are, to the daemon’s own certificate only (P-DISC-5)', async () => {
+  const got = await eventually('the route', async () => {
+    const said = await daemon().api.post('/far/1', { Name: 'x' });
+    return said.status === 404 ? undefined : said;
+  });
+  expect([got.status, got.text]).toEqual([202, 'far says {"Name":"x"}']);
+  expect(await talk('/far/1/talk', 'hello\n')).toMatch(/101 UPGRADED[\s\S]*\r\n\r\n\/far\/1\/talk:hello\n$/);
+  expect((await daemon().api.post('/far/secret', {})).status).toBe(403);
+});
+
+/** What the daemon counted about a plugin. */
+async function countsOf(name: string) {
+  const { out } = await runGantryd(
+    'plugins',
+    '--json',
+    '--config-file',
+    daemon().configPath,
+    '--exec-root',
+    daemon().execRoot,
+  );
+  const states = JSON.parse(out) as {
+    name: string;
+    state: string;
+    methods: { method: string; calls: number; failed: number }[];
+  }[];
+  const found = states.find((each) => each.name === name)!;
+  return { ...found, methods: Object.fromEntries(found.methods.map((each) => [each.method, each])) };
+}
+
+test('a plugin that has gone is named, counted, and soon not tried any more', async () => {
   raw.closeAllConnections();
   await new Promise((closed) => raw.close(closed));
-  const gone = await daemon().api.post('/raw/9', {});
+  const ask = () => daemon().api.post('/raw/9', {});
+  const gone = await ask();
   expect([gone.status, gone.text]).toEqual([503, expect.stringMatching(/plugin \\"raw\\" at .* does not answer/)]);
+  await eventually('the plugin to be left alone', async () =>
+    (await ask()).text.includes('api-routes.request was not tried'),
+  );
+  const counted = await eventually('the counts', async () => {
+    const now = await countsOf('raw');
+    return now.state === 'not answering' && now.methods['api-routes.request']!.failed >= 5 ? now : undefined;
+  });
+  expect(counted.methods['api-routes.upgrade']).toMatchObject({ calls: 1, failed: 0 });
+  expect((await countsOf('desk')).methods['api-routes.request']).toMatchObject({ calls: 2, failed: 1 });
 });

@@ -107,6 +107,30 @@ test('a network driver that says so is asked whether it needs a gateway before a
   await docker('network', 'rm', 'without');
 });
 
+test('a network whose driver refuses to delete it goes, as with dockerd, and what it said is in the log', async () => {
+  await docker('network', 'create', ...drivers, 'stubborn');
+  plugin.script = { ...usual, 'NetworkDriver.DeleteNetwork': { Err: 'no such network here' } };
+  expect(await docker('network', 'rm', 'stubborn')).toBe('stubborn');
+  expect(daemon().log).toMatch(/driver error deleting network.*stubborn.*remote: no such network here/);
+  expect(names(plugin.asked('IpamDriver')).at(-1)).toBe('IpamDriver.ReleasePool');
+  expect(await docker('network', 'ls', '-q', '--filter', 'name=stubborn')).toBe('');
+});
+
+test('what a driver says is shown as coming from afar, and what it says with a status as it is (P-CALL-8)', async () => {
+  const said = async () => (await daemon().cli.run(['network', 'create', ...drivers, 'never'])).stderr.trim();
+  const when = (method: string, answer: object | PluginAnswer) => {
+    plugin.script = { ...usual, [method]: answer };
+  };
+  when('NetworkDriver.CreateNetwork', { Err: 'it is broken' });
+  expect(await said()).toBe('Error response from daemon: remote: it is broken');
+  when('NetworkDriver.CreateNetwork', new PluginAnswer({ Err: 'five hundred' }, 500));
+  expect(await said()).toBe('Error response from daemon: NetworkDriver.CreateNetwork: five hundred');
+  when('IpamDriver.RequestPool', { Error: 'it is broken' });
+  expect(await said()).toBe('Error response from daemon: remote: it is broken');
+  when('IpamDriver.RequestPool', new PluginAnswer('raw text', 500));
+  expect(await said()).toBe('Error response from daemon: IpamDriver.RequestPool: raw text');
+});
+
 test('each request for a pool is given back by itself, and a range without its pool goes to nobody (P-IPAM-2)', async () => {
   const pool = ['--subnet', '10.213.88.0/24', '--ip-range', '10.213.88.128/25'];
   for (const name of ['left', 'right']) await docker('network', 'create', ...drivers, ...pool, name);

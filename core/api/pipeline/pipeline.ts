@@ -9,6 +9,7 @@ import {
   type Logger,
   notFound,
 } from '@gantry/sdk';
+import type { CallWatcher } from '../../kernel/watched-instance';
 import type { RequestOutcome } from '../../metrics/engine-metrics';
 import type { Wire } from '../doors/wire';
 import { errorStatus } from '../error-status';
@@ -44,6 +45,8 @@ export interface PipelineDeps {
   /** Put around every request. */
   readonly around?: (request: IncomingMessage, work: () => Promise<RequestOutcome>) => Promise<unknown>;
   readonly log: Logger;
+  /** Told of every request that goes on to a plugin. */
+  readonly watchPlugin?: CallWatcher;
 }
 
 /** The one way a request takes, whichever door it came through: id → authorization → version → route → errors. */

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type ApiReply, EngineError, type ErrorKind, errorMessage, notImplemented, systemError } from '@gantry/sdk';
-import { parsePluginAddress } from '@gantry/sdk/client';
+import { type ApiReply, cancelled, EngineError, type ErrorKind, errorMessage, systemError } from '@gantry/sdk';
+import { parsePluginAddress, tlsNameOf } from '@gantry/sdk/client';
 import { forwardedHeaders } from '@gantry/sdk/wire';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
 import type { Exchange } from '../request/exchange';
@@ -31,8 +32,7 @@ export async function sendForward(
   if (response.destroyed) return;
   if (headers.upgrade !== undefined && exchange.route.flags?.hijack === true)
     return forwardUpgrade(exchange, forward, deps, admission);
-  const answer = await ask(exchange, forward);
-  await throwTold(answer, forward);
+  const answer = await watched(deps, forward, 'request', () => ask(exchange, forward));
   const head = { status: answer.statusCode ?? 502, headers: { ...deps.common, ...answerHeaders(answer.headers) } };
   const whole = await readShort(answer);
   if (Buffer.isBuffer(whole)) {
@@ -52,6 +52,30 @@ export async function sendForward(
   }
 }
 
+/** The beginning of the answer, with the plugin's calls limited and counted as those of any driver. @throws what it told */
+async function watched<T extends IncomingMessage | Upgraded>(
+  { watchPlugin }: ReplyDeps,
+  forward: Forward,
+  kind: 'request' | 'upgrade',
+  work: () => Promise<T>,
+): Promise<T> {
+  const call = watchPlugin?.(forward.plugin, `api-routes.${kind}`);
+  try {
+    const answer = await (call?.run === undefined ? work() : call.run(work));
+    if (!('stream' in answer)) await throwTold(answer, forward);
+    call?.ended();
+    return answer;
+  } catch (error) {
+    call?.ended(error);
+    throw error;
+  }
+}
+
+interface Upgraded {
+  readonly head: IncomingMessage;
+  readonly stream: Duplex;
+}
+
 /** The whole body when it is short; otherwise what has come of it. A stream that pauses is not held back. */
 async function readShort(answer: IncomingMessage): Promise<Buffer | { readonly begun: readonly Buffer[] }> {
   const chunks: Buffer[] = [];
@@ -66,7 +90,7 @@ const hasNoBody = ({ statusCode }: IncomingMessage): boolean => statusCode === 2
 
 function ask(exchange: Exchange, forward: Forward): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const proxy = createProxyServer({});
+    const proxy = createProxyServer({ secure: forward.tls?.insecureSkipVerify !== true });
     const { incoming } = exchange;
     let timer: NodeJS.Timeout | undefined;
     const settle = (work: () => void) => {
@@ -83,7 +107,7 @@ function ask(exchange: Exchange, forward: Forward): Promise<IncomingMessage> {
       timer = setTimeout(() => proxyReq.destroy(new Error(`no answer within ${headMs} ms`)), headMs);
     });
     proxy.on('proxyRes', (answer) => settle(() => resolve(answer)));
-    proxy.on('error', (error) => settle(() => reject(unreached(forward, error))));
+    proxy.on('error', (error) => settle(() => reject(unreached(forward, error, exchange))));
     exchange.signal.addEventListener('abort', leave, { once: true });
     const original = incoming.url;
     incoming.url = forwardedPath(exchange.rawUrl);
@@ -91,17 +115,23 @@ function ask(exchange: Exchange, forward: Forward): Promise<IncomingMessage> {
       target: targetOf(forward),
       selfHandleResponse: true,
       buffer: exchange.body,
-      headers: { host: 'plugin.gantry.localhost', connection: 'close' },
+      // Over TLS the header names whom the certificate must name.
+      headers: {
+        host: forward.tls === undefined ? 'plugin.gantry.localhost' : new URL(forward.address).hostname,
+        connection: 'close',
+      },
     });
     incoming.url = original;
   });
 }
 
-function targetOf({ plugin, address }: Forward): NonNullable<ServerOptions['target']> {
+function targetOf({ address, tls }: Forward): NonNullable<ServerOptions['target']> {
   const endpoint = parsePluginAddress(address);
   if (endpoint.kind === 'unix') return { socketPath: endpoint.path } as NonNullable<ServerOptions['target']>;
-  if (endpoint.tls) throw notImplemented(`plugin "${plugin}": requests are not forwarded over https`);
-  return { host: endpoint.host, port: endpoint.port, protocol: 'http:' };
+  const { host, port } = endpoint;
+  if (!endpoint.tls) return { host, port, protocol: 'http:' };
+  const { ca, cert, key } = tls ?? {};
+  return { host, port, protocol: 'https:', ca, cert, key } as NonNullable<ServerOptions['target']>;
 }
 
 /** http-proxy knows websockets only; Docker's clients upgrade to "tcp" with a POST. */
@@ -111,36 +141,8 @@ async function forwardUpgrade(
   deps: ReplyDeps,
   admission: Admission | undefined,
 ): Promise<void> {
-  const endpoint = parsePluginAddress(forward.address);
-  const call = httpRequest({
-    ...(endpoint.kind === 'unix' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
-    method: exchange.method,
-    path: forwardedPath(exchange.rawUrl),
-    headers: {
-      ...clientHeaders(exchange.headers),
-      ...headersFor(exchange),
-      host: 'plugin.gantry.localhost',
-      connection: 'Upgrade',
-      upgrade: exchange.headers.upgrade,
-    },
-    signal: exchange.signal,
-  });
-  const answered = new Promise<IncomingMessage | { readonly head: IncomingMessage; readonly stream: Duplex }>(
-    (resolve, reject) => {
-      const timer = setTimeout(() => call.destroy(new Error(`no answer within ${headMs} ms`)), headMs);
-      call.once('response', resolve);
-      call.once('upgrade', (head, stream, first: Buffer) => {
-        if (first.length > 0) stream.unshift(first);
-        resolve({ head, stream });
-      });
-      call.once('error', (error) => reject(unreached(forward, error)));
-      call.once('close', () => clearTimeout(timer));
-    },
-  );
-  exchange.body.pipe(call);
-  const answer = await answered;
+  const answer = await watched(deps, forward, 'upgrade', () => askUpgrade(exchange, forward));
   if (!('stream' in answer)) {
-    await throwTold(answer, forward);
     const chunks: Buffer[] = [];
     for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
     const headers = { ...deps.common, ...answerHeaders(answer.headers) };
@@ -167,6 +169,41 @@ async function forwardUpgrade(
   );
   far.destroy();
   await admission?.answer({ status: 101, headers: deps.common, isPartial: true }).catch(onError);
+}
+
+/** @returns the connection, or the answer of a plugin that does not take it */
+function askUpgrade(exchange: Exchange, forward: Forward): Promise<IncomingMessage | Upgraded> {
+  const endpoint = parsePluginAddress(forward.address);
+  const { ca, cert, key, insecureSkipVerify } = forward.tls ?? {};
+  const isTls = endpoint.kind === 'tcp' && endpoint.tls;
+  const call = (isTls ? httpsRequest : httpRequest)({
+    ...(endpoint.kind === 'unix' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
+    ...(isTls
+      ? { ca, cert, key, servername: tlsNameOf(endpoint.host), rejectUnauthorized: insecureSkipVerify !== true }
+      : {}),
+    method: exchange.method,
+    path: forwardedPath(exchange.rawUrl),
+    headers: {
+      ...clientHeaders(exchange.headers),
+      ...headersFor(exchange),
+      host: 'plugin.gantry.localhost',
+      connection: 'Upgrade',
+      upgrade: exchange.headers.upgrade,
+    },
+    signal: exchange.signal,
+  });
+  const answered = new Promise<IncomingMessage | Upgraded>((resolve, reject) => {
+    const timer = setTimeout(() => call.destroy(new Error(`no answer within ${headMs} ms`)), headMs);
+    call.once('response', resolve);
+    call.once('upgrade', (head, stream, first: Buffer) => {
+      if (first.length > 0) stream.unshift(first);
+      resolve({ head, stream });
+    });
+    call.once('error', (error) => reject(unreached(forward, error, exchange)));
+    call.once('close', () => clearTimeout(timer));
+  });
+  exchange.body.pipe(call);
+  return answered;
 }
 
 /** An error that the plugin's side could not put into a status. @throws it */
@@ -198,7 +235,9 @@ const kinds: readonly ErrorKind[] = [
   'system',
 ];
 
-function unreached({ plugin, address }: Forward, error: Error): EngineError {
+function unreached({ plugin, address }: Forward, error: Error, { signal }: Exchange): EngineError {
+  // Says nothing about the plugin.
+  if (signal.aborted) return cancelled(`the client has left before plugin "${plugin}" answered`, error);
   return new EngineError('unavailable', `plugin "${plugin}" at ${address} does not answer: ${error.message}`, {
     cause: error,
     absentPlugin: { name: plugin, address },

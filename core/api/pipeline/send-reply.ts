@@ -1,4 +1,5 @@
 import { type ApiReply, assertNever, errorMessage, type Logger, stringifyJson, unavailable } from '@gantry/sdk';
+import type { CallWatcher } from '../../kernel/watched-instance';
 import type { Exchange } from '../request/exchange';
 import { serveHijacked } from '../streams/hijacked-connection';
 import { serveWebSocket } from '../streams/websocket-connection';
@@ -12,6 +13,8 @@ export interface ReplyDeps {
   readonly common: AnswerHeaders;
   readonly shutdown: Shutdown;
   readonly log: Logger;
+  /** Told of every request that goes on to a plugin, by `api-routes.request` or `api-routes.upgrade`. */
+  readonly watchPlugin?: CallWatcher;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, notFound } from '@gantry/sdk';
 import type { PluginTls } from '@gantry/sdk/client';
 
 /** Where plugins of other people's processes announce themselves. */
@@ -36,6 +36,16 @@ export async function findPluginFile(name: string, directories: PluginDirectorie
       }
   return undefined;
 }
+
+/** A plugin whose file is known: `.spec` or `.json`. @throws invalid-parameter, not-found */
+export async function readPluginFile(name: string, path: string): Promise<FoundPlugin> {
+  const text = await readIfThere(path);
+  if (text === undefined) throw notFound(`plugin "${name}": there is no file ${path}`);
+  return path.endsWith('.spec') ? fromSpec(name, path, text) : fromJson(name, path, text);
+}
+
+/** Whether an address of daemon.json is such a file and not a socket. */
+export const isPluginFile = (address: string): boolean => /^\/.*\.(spec|json)$/.test(address);
 
 /** One URL, white space around it ignored (P-DISC-4). */
 function fromSpec(name: string, path: string, text: string): FoundPlugin {

@@ -8,7 +8,13 @@ import type { SupervisedPlugin } from '../supervisor/supervised-plugin';
 import type { Supervisor } from '../supervisor/supervisor';
 import { AwaitedPlugin } from './awaited-plugin';
 import { type DriverContext, type DriverKind, driverKinds, protocolClient } from './driver-kinds';
-import { type FoundPlugin, findPluginFile, type PluginDirectories } from './find-plugin-file';
+import {
+  type FoundPlugin,
+  findPluginFile,
+  isPluginFile,
+  type PluginDirectories,
+  readPluginFile,
+} from './find-plugin-file';
 import { listPluginFiles } from './list-plugin-files';
 import type { OfferedPlugins } from './offered-plugins';
 import { PluginEnumeration } from './plugin-enumeration';
@@ -251,11 +257,8 @@ export class RemotePlugins implements DriverDiscovery {
     return this.greet(plugin, protocolClient().noRetry, AbortSignal.timeout(optionalGreetingMs)).catch(() => undefined);
   }
 
-  private async greet(
-    { name, address, tls }: FoundPlugin,
-    retry: RetrySchedule,
-    signal?: AbortSignal,
-  ): Promise<ActivePlugin> {
+  private async greet(plugin: FoundPlugin, retry: RetrySchedule, signal?: AbortSignal): Promise<ActivePlugin> {
+    const { name, address, tls } = await fromFile(plugin);
     const { headers } = this.deps;
     const client = protocolClient().connectPlugin({ name, address, tls, retry: this.retry, headers });
     try {
@@ -339,10 +342,14 @@ export class RemotePlugins implements DriverDiscovery {
 
   private async locate(name: string): Promise<FoundPlugin | undefined> {
     const here = this.configured.find((plugin) => plugin.name === name);
-    if (here !== undefined) return { name, address: here.address };
+    if (here !== undefined) return fromFile(here);
     return findPluginFile(name, this.deps.directories);
   }
 }
+
+/** daemon.json may name the file that tells the address, and whom to trust there (P-DISC-5). */
+const fromFile = async (plugin: FoundPlugin): Promise<FoundPlugin> =>
+  isPluginFile(plugin.address) ? readPluginFile(plugin.name, plugin.address) : plugin;
 
 const routesOf = async (client: PluginClient, kinds: readonly string[]) =>
   kinds.includes('api-routes/v1') ? { routes: await protocolClient().connectApiRoutes(client) } : {};

@@ -47,10 +47,13 @@ export const callLimits: Readonly<Record<string, Readonly<Record<string, number>
   'secret-provider': { getSecret: 30_000 },
 };
 
+/** How long a plugin may take to begin the answer to a request, or to take over a connection, that is forwarded to it. */
+const forwardLimits: Readonly<Record<string, number>> = { 'api-routes.request': quick, 'api-routes.upgrade': quick };
+
 /** The limit of `volume-driver.create`, or undefined. */
 export function limitOf(call: string): number | undefined {
   const dot = call.indexOf('.');
-  return callLimits[call.slice(0, dot)]?.[call.slice(dot + 1)];
+  return forwardLimits[call] ?? callLimits[call.slice(0, dot)]?.[call.slice(dot + 1)];
 }
 
 /** Whether the calls of this capability, such as `volume-driver/v1`, are supervised. */

@@ -4,6 +4,7 @@ import {
   conflict,
   type DriverSet,
   type EventBus,
+  errorKind,
   errorMessage,
   forbidden,
   type IpamDriver,
@@ -155,7 +156,7 @@ export class NetworkRegistry {
         // The record goes last: a daemon killed in between finds it and the removal can be repeated.
         if (!network.configOnly) {
           const driver = await this.deps.drivers.resolve(network.driver);
-          await driver.deleteNetwork(id);
+          await this.deleteThrough(driver, network);
           await this.releaseAddresses(network);
         }
         await this.deps.store.remove(id);
@@ -194,6 +195,19 @@ export class NetworkRegistry {
     const failures = await releasePools(await this.deps.ipam(network.ipam.driver), network.pools);
     for (const failure of failures)
       this.deps.log.warn('releasing addresses failed', { network: network.name, error: errorMessage(failure) });
+  }
+
+  /**
+   * A driver of others that says no says it again the next time: that is only logged, or its network would stay for
+   * ever. One that cannot be asked may be asked later.
+   */
+  private async deleteThrough(driver: NetworkDriver, { id, name }: NetworkRecord): Promise<void> {
+    try {
+      await driver.deleteNetwork(id);
+    } catch (error) {
+      if (driver.restore !== undefined || !['system', 'not-found'].includes(errorKind(error))) throw error;
+      this.deps.log.warn('driver error deleting network', { network: name, error: errorMessage(error) });
+    }
   }
 
   private async build(spec: NetworkSpec, undo: CleanupStack): Promise<NetworkRecord> {
