@@ -9,18 +9,18 @@ import { IgnorePatterns } from '../context/ignore-patterns';
 import { openRemoteTree } from '../context/open-context';
 import type { SourceTree } from '../context/source-tree';
 import { forFs, toBytes } from '../copy/byte-path';
+import { readDirectives } from '../dockerfile/directives';
 import type { Builder } from '../engine/builder';
 import type { BuildInput } from '../engine/run-build';
 import type { BuildPlan } from '../engine/stage-plan';
 import { fetchFiles } from '../session/file-sync';
 import { fetchUpload, uploadPrefix } from '../session/upload';
-import { contextName, type FrontendOptions } from './frontend-options';
+import { assertBuiltIn, contextName, type FrontendOptions } from './frontend-options';
 import type { VertexProgress } from './vertex-progress';
 
 /** The files of a build whose client sends them over its session, each when it is wanted. */
 export class ClientContext implements ContextTrees {
   private readonly namedContexts = new Map<string, NamedContext>();
-  private ignored = IgnorePatterns.of([]);
   private excludes: readonly string[] = [];
   /** What the plan wants of the context; undefined = everything. */
   private wanted: ReadonlySet<string> | undefined;
@@ -122,7 +122,6 @@ export class ClientContext implements ContextTrees {
     if (this.whole !== undefined) return;
     const ignore = ownIgnore ?? (await this.loadIgnoreFile(this.options.contextDirectory, 'context'));
     this.excludes = linesOf(ignore);
-    this.ignored = IgnorePatterns.of(this.excludes);
     const wanted = wantedPaths(plan, (name) => this.named(name) !== undefined);
     if (wanted === 'everything') return void this.own(['']).catch(() => {});
     this.wanted = wanted;
@@ -148,8 +147,6 @@ export class ClientContext implements ContextTrees {
     const vertex = this.progress.open('[internal] load build context', `context ${this.folders}`);
     try {
       const tree = await this.fetch(this.options.contextDirectory, 'context', paths, this.excludes, vertex);
-      // Older clients do not know every pattern.
-      if (!this.ignored.isEmpty) await tree.remove((path) => this.ignored.excludes(path));
       vertex.end();
       return tree;
     } catch (error) {
@@ -175,6 +172,9 @@ export class ClientContext implements ContextTrees {
       this.signal,
     );
     task.done();
+    // Clients need not know every pattern.
+    const ignored = IgnorePatterns.of(excludes);
+    if (!ignored.isEmpty) await tree.remove((path) => ignored.excludes(path));
     return tree;
   }
 
@@ -257,9 +257,11 @@ function wantedPaths({ stages }: BuildPlan, isContext: (name: string) => boolean
   return new Set(cleaned.map(([, clean]) => clean));
 }
 
-/** @throws invalid-parameter  nothing is in it */
+/** @throws invalid-parameter  nothing is in it. @throws not-implemented  it is in a language of its own */
 function checked(text: string, name: string): { dockerfile: string; dockerfileName: string } {
   if (text.trim() === '') throw invalidParameter('the Dockerfile cannot be empty');
+  const { syntax } = readDirectives(text.replace(/^\ufeff/, '').split(/\r?\n/), name);
+  if (syntax !== undefined) assertBuiltIn(syntax);
   return { dockerfile: text, dockerfileName: name };
 }
 
