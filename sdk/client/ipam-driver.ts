@@ -1,21 +1,23 @@
 import type { IpamDriver } from '../contracts/ipam-driver';
 import { systemError } from '../errors';
 import { field, ipamDriverMethods, sortedMap, stringField, stringMapField } from '../wire';
+import { askedOnce } from './asked-once';
 import type { PluginClient } from './plugin-client';
 
 /** An IPAM driver behind a socket. `avoid` of a pool request is not sent: the engine judges the answer (P-IPAM-3). */
 export function connectIpamDriver(client: PluginClient): IpamDriver {
   const call = (method: keyof typeof ipamDriverMethods, body?: unknown) =>
     client.call({ ...ipamDriverMethods[method], body });
+  const asked = askedOnce(async () => {
+    const body = await call('capabilities');
+    return {
+      requiresMacAddress: field(body, 'RequiresMACAddress') === true,
+      requiresRequestReplay: field(body, 'RequiresRequestReplay') === true,
+    };
+  });
   return {
-    async capabilities() {
-      // Failing means "none" (P-IPAM-7).
-      const body = await call('capabilities').catch(() => ({}));
-      return {
-        requiresMacAddress: field(body, 'RequiresMACAddress') === true,
-        requiresRequestReplay: field(body, 'RequiresRequestReplay') === true,
-      };
-    },
+    // Failing means "none" (P-IPAM-7), and the next one who wants to know asks again.
+    capabilities: () => asked().catch(() => ({ requiresMacAddress: false, requiresRequestReplay: false })),
     async defaultAddressSpaces() {
       const body = await call('defaultAddressSpaces');
       return {

@@ -16,6 +16,7 @@ import {
   stringField,
   stringMapField,
 } from '../wire';
+import { askedOnce } from './asked-once';
 import type { PluginClient } from './plugin-client';
 import { PluginRefusal } from './read-answer';
 
@@ -36,7 +37,8 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
   };
 
   return {
-    async capabilities() {
+    // A driver says once what it can do (P-ACT-4).
+    capabilities: askedOnce(async () => {
       const body = await call('capabilities');
       const scope = scopeField(client, body, 'Scope');
       return {
@@ -45,7 +47,7 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
           stringField(body, 'ConnectivityScope') === '' ? scope : scopeField(client, body, 'ConnectivityScope'),
         gwAllocChecker: field(body, 'GwAllocChecker') === true,
       };
-    },
+    }),
     async gwAllocCheck(options) {
       const body = await call('gwAllocCheck', { Options: encodeNetworkOptions(options) });
       return { skipIPv4: field(body, 'SkipIPv4') === true, skipIPv6: field(body, 'SkipIPv6') === true };

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { referenceVolumeDriver } from '../../conformance';
 import { serve } from '../../serve';
 import { FakeClock } from '../../testing';
-import { connectPlugin, connectVolumeDriver, noRetry, type PluginCall } from '..';
+import {
+  connectIpamDriver,
+  connectNetworkDriver,
+  connectPlugin,
+  connectVolumeDriver,
+  noRetry,
+  type PluginCall,
+} from '..';
 
 let folder: string;
 let socketPath: string;
@@ -155,6 +162,20 @@ test('a scope is asked again until the plugin tells it', async () => {
     { scope: 'global' },
   ]);
   expect(seen).toHaveLength(1);
+});
+
+test('network and address drivers say once what they can do; one that could not is asked again', async () => {
+  const answer = { status: 500, text: 'not yet' };
+  const seen = await plugin(answer);
+  const [network, ipam] = [connectNetworkDriver(client()), connectIpamDriver(client())];
+  await expect(network.capabilities()).rejects.toThrow('not yet');
+  expect(await ipam.capabilities()).toEqual({ requiresMacAddress: false, requiresRequestReplay: false });
+  Object.assign(answer, { status: 200, text: '{"Scope": "local", "RequiresMACAddress": true}' });
+  for (let i = 0; i < 3; i++) {
+    expect(await network.capabilities()).toMatchObject({ scope: 'local', gwAllocChecker: false });
+    expect(await ipam.capabilities()).toEqual({ requiresMacAddress: true, requiresRequestReplay: false });
+  }
+  expect(seen).toHaveLength(4);
 });
 
 test('errors keep their kind between our server and our client', async () => {

@@ -147,7 +147,7 @@ async function judge({ suite, reference, served, connect, subject, mutants }: Ki
   const close = mutant.fault && (await faultProxy(proxyPath, at(`plugin${serial}.sock`), mutant.fault()));
   const client = connectJudgedPlugin({
     address: close ? proxyPath : plugin.address,
-    timeoutMs: close && /in-time/.test(id) ? 500 : 10_000,
+    timeoutMs: close && /in-time/.test(id) ? 1000 : 10_000,
   });
   try {
     return await runSuite(suite, subject(connect(client), client));
