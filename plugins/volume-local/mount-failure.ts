@@ -3,7 +3,11 @@ import { errorMessage } from '@gantry/sdk';
 
 /** What mount(8) says → what the kernel said to it, and why where the kernel's words alone do not help. */
 const sentences: readonly (readonly [pattern: RegExp, error: string, hint?: string])[] = [
-  [/unknown filesystem type '([^']*)'/, 'no such device', 'this kernel has no file system of that type'],
+  [
+    /unknown filesystem type '([^']*)'/,
+    'no such device',
+    'this kernel has no file system $1; a kernel or a module with it is needed',
+  ],
   [/bad option; for several filesystems/, 'invalid argument', 'wrong option, or one that is missing'],
   [/wrong fs type, bad option/, 'invalid argument', 'wrong file system type, wrong option or damaged file system'],
   [/special device .* does not exist \(a path prefix is not a directory\)/, 'not a directory'],
@@ -31,7 +35,9 @@ export function mountFailure(error: unknown): string {
   const said = errorMessage(error);
   const call = /system call failed: (.*?)\.?$/m.exec(said)?.[1];
   if (call !== undefined) return call.toLowerCase();
-  for (const [pattern, meant, hint] of sentences)
-    if (pattern.test(said)) return hint === undefined ? meant : `${meant} (${hint})`;
+  for (const [pattern, meant, hint] of sentences) {
+    const match = pattern.exec(said);
+    if (match !== null) return hint === undefined ? meant : `${meant} (${hint.replace('$1', match[1] ?? '')})`;
+  }
   return said.split('\n', 1)[0] ?? said;
 }

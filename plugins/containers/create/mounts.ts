@@ -56,11 +56,11 @@ export function parseBind(spec: string, volumeDriver: string): PlannedMount {
     parts.length === 1 ? ['', parts[0] ?? '', ''] : [parts[0] ?? '', parts[1] ?? '', parts[2] ?? ''];
   if (parts.length === 2 && isMode(destination)) throw invalidParameter(`invalid volume specification: '${spec}'`);
   if (!isMode(mode)) throw invalidParameter(`invalid mode: ${mode}`);
+  const type = isAbsolute(source) ? 'bind' : 'volume';
+  const fail = (problem: string) =>
+    invalidParameter(`invalid volume specification: '${spec}': invalid mount config for type "${type}": ${problem}`);
   const problem = targetProblem(destination);
-  if (problem)
-    throw invalidParameter(
-      `invalid volume specification: '${spec}': invalid mount config for type "${isAbsolute(source) ? 'bind' : 'volume'}": ${problem}`,
-    );
+  if (problem) throw fail(problem);
   const options = mode.split(',');
   const propagation = options.find((option) => PROPAGATIONS.has(option)) ?? '';
   const common = {
@@ -69,21 +69,14 @@ export function parseBind(spec: string, volumeDriver: string): PlannedMount {
     readWrite: !options.includes('ro'),
     mode,
   };
-  if (isAbsolute(source))
-    return {
-      ...common,
-      type: 'bind',
-      source: cleanPath(source),
-      propagation,
-      createSource: true,
-    };
-  if (propagation !== '')
-    throw invalidParameter(
-      `invalid volume specification: '${spec}': invalid mount config for type "volume": field BindOptions must not be specified`,
-    );
+  if (type === 'bind') {
+    if (options.includes('nocopy')) throw fail('field VolumeOptions must not be specified');
+    return { ...common, type, source: cleanPath(source), propagation, createSource: true };
+  }
+  if (propagation !== '') throw fail('field BindOptions must not be specified');
   return {
     ...common,
-    type: 'volume',
+    type,
     name: source,
     driver: volumeDriver,
     copyUp: !options.includes('nocopy'),

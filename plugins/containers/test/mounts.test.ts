@@ -45,6 +45,13 @@ test('a mount whose source is missing is refused, unless it is to be made', asyn
   ).resolves.toMatchObject({ createSource: true });
 });
 
+test('a bind takes nothing that only volumes have, and a volume nothing that only binds have', () => {
+  expect(() => parseBind('/data:/d:ro,nocopy', '')).toThrow(
+    `invalid volume specification: '/data:/d:ro,nocopy': invalid mount config for type "bind": field VolumeOptions must not be specified`,
+  );
+  expect(() => parseBind('data:/d:rslave', '')).toThrow('type "volume": field BindOptions must not be specified');
+});
+
 test('a mount says what its type does not take', async () => {
   await expect(parseMount({ Type: 'bind', Target: '/x' })).rejects.toThrow('field Source must not be empty');
   await expect(parseMount({ Type: 'tmpfs', Target: '/x', Source: '/y' })).rejects.toThrow(

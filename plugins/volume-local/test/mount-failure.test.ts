@@ -6,7 +6,7 @@ const said = (text: string) => systemError(`mount ended with status 32: mount: /
 test.each([
   [
     "unknown filesystem type 'nfs'.\n       dmesg(1) may have more information",
-    'no such device (this kernel has no file system of that type)',
+    'no such device (this kernel has no file system nfs; a kernel or a module with it is needed)',
   ],
   [
     'wrong fs type, bad option, bad superblock on /dev/loop0, missing codepage or helper program, or other error.',
