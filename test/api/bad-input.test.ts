@@ -204,7 +204,7 @@ describe('the state of a container decides', () => {
 
   test('a running one is removed only by force', async () => {
     const message =
-      /^cannot remove container "\/?up": container is running: stop the container before removing or force remove$/;
+      /^cannot remove container "up": container is running: stop the container before removing or force remove$/;
     expectError(await api().delete('/containers/up'), 409, message);
   });
 

@@ -69,7 +69,10 @@ test('a list is narrowed by every filter dockerd knows', async () => {
 
 test.each([
   [{ nonsense: ['x'] }, "invalid filter 'nonsense'"],
-  [{ status: ['asleep'] }, "invalid filter 'status=asleep'"],
+  [
+    { status: ['asleep'] },
+    "invalid filter 'status=asleep': invalid value for state (asleep): must be one of created, running, paused, restarting, removing, exited, dead",
+  ],
   [{ health: ['fine'] }, "invalid filter 'health=fine'"],
   [{ exited: ['one'] }, "invalid filter 'exited=one'"],
   [{ 'is-task': ['maybe'] }, "invalid filter 'is-task=[maybe]'"],

@@ -96,7 +96,7 @@ test('what does not run or is paused says so, in dockerd’s words', async () =>
   expect((await says('start', 'held')).stderr).toContain('cannot start a paused container, try unpause instead');
   expect((await says('pause', 'held')).stderr).toContain(`Container ${id} is already paused`);
   expect((await says('rm', 'held')).stderr).toContain(
-    'cannot remove container "/held": container is paused and must be unpaused first',
+    'cannot remove container "held": container is paused and must be unpaused first',
   );
   const attach = await api().post('/containers/held/attach?stream=1');
   expect(attach).toMatchObject({ status: 409 });
@@ -105,7 +105,7 @@ test('what does not run or is paused says so, in dockerd’s words', async () =>
   const exec = (await api().post('/containers/held/exec', { Cmd: ['true'] })).json();
   expect((await says('unpause', 'held')).stderr).toContain(`Container ${id} is not paused`);
   expect((await says('rm', 'held')).stderr).toContain(
-    'cannot remove container "/held": container is running: stop the container before removing or force remove',
+    'cannot remove container "held": container is running: stop the container before removing or force remove',
   );
   await docker('stop', '-t', '0', 'held');
   expect(await says('exec', 'held', 'true')).toEqual({
@@ -117,7 +117,12 @@ test('what does not run or is paused says so, in dockerd’s words', async () =>
   expect((await says('kill', 'held')).stderr).toContain(`cannot kill container: held: container ${id} is not running`);
   expect((await says('pause', 'held')).stderr).toContain(`container ${id} is not running`);
   expect((await api().post('/containers/held/stop')).status).toBe(304);
-  expect((await says('kill', '-s', 'NOPE', 'held')).stderr).toContain('invalid signal: NOPE');
+  expect((await says('kill', '-s', 'NOPE', 'held')).stderr).toContain(
+    'cannot kill container: held: invalid signal: NOPE',
+  );
+  expect((await says('kill', '-s', '99', 'held')).stderr).toContain(
+    'cannot kill container: held: the linux daemon does not support signal 99',
+  );
   expect((await says('rename', 'held', 'held')).stderr).toContain(
     'Renaming a container with the same name as its current name',
   );

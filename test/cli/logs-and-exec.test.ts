@@ -72,7 +72,9 @@ test('exec runs beside the first process, with its own streams, user, folder and
   await eventually('the detached command', async () => (await docker('exec', 'host1', 'ls', '/made')) === '/made');
   const absent = await daemon().cli.run(['exec', 'host1', 'no-such-command']);
   expect(absent.code).toBe(127);
-  expect(absent.stdout + absent.stderr).toContain('executable file not found in $PATH');
+  expect(absent.stdout).toContain('executable file not found in $PATH');
+  const astray = await daemon().cli.run(['exec', '-w', '/no/such/folder', 'host1', 'true']);
+  expect(astray).toMatchObject({ code: 127, stdout: expect.stringContaining('no such file or directory') });
   await docker('rm', '-f', 'host1');
 });
 

@@ -7,7 +7,9 @@ import { liveSandbox } from './render-shared';
 
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-const STATUSES = new Set(['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead']);
+const STATUSES = new Set(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
+const unknownState = (status: string) =>
+  `invalid value for state (${status}): must be one of ${[...STATUSES].join(', ')}`;
 const HEALTH = new Set(['none', 'starting', 'healthy', 'unhealthy']);
 
 /** @throws invalid-parameter  not of either form, or a filter that is not known */
@@ -43,7 +45,7 @@ export async function selectContainers(options: ListOptions, engine: Engine): Pr
   let found = engine.index.all();
   const get = (name: string) => filters.get(name) ?? [];
   for (const status of get('status'))
-    if (!STATUSES.has(status)) throw invalidParameter(`invalid filter 'status=${status}'`);
+    if (!STATUSES.has(status)) throw invalidParameter(`invalid filter 'status=${status}': ${unknownState(status)}`);
   for (const health of get('health'))
     if (!HEALTH.has(health)) throw invalidParameter(`invalid filter 'health=${health}'`);
   for (const value of get('exited'))

@@ -47,7 +47,7 @@ async function removeUnlessRunning(
   engine: Engine,
   attempt: number,
 ): Promise<boolean> {
-  const { id, name } = container.record;
+  const { id } = container.record;
   if (engine.index.find(id) === undefined) {
     if (options.force) return true;
     throw notFound(`No such container: ${reference}`);
@@ -60,7 +60,7 @@ async function removeUnlessRunning(
       status === 'paused'
         ? 'container is paused and must be unpaused first'
         : `container is ${status}: stop the container before removing or force remove`;
-    throw conflict(`cannot remove container "/${name}": ${advice}`);
+    throw conflict(`cannot remove container "${reference}": ${advice}`);
   }
   await removeLocked(container, options, engine);
   return true;

@@ -15,7 +15,7 @@ export function startFailure(cause: unknown, command: string): StartFailure {
   const lower = message.toLowerCase();
   const names = (text: string) => lower.includes(text);
   if (
-    lower.includes(command.toLowerCase()) &&
+    (lower.includes(command.toLowerCase()) || names('oci runtime')) &&
     (names('executable file not found') || names('no such file or directory'))
   )
     return { error: invalidParameter(message, cause), exitCode: 127 };

@@ -1,4 +1,4 @@
-import { conflict, errorKind, errorMessage, notModified, systemError, waitAtMost } from '@gantry/sdk';
+import { conflict, errorKind, errorMessage, invalidParameter, notModified, systemError, waitAtMost } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
 import type { Container } from './container';
 import { giveUpRestart } from './exit-handler';
@@ -104,13 +104,22 @@ async function kill(container: Container, engine: Engine): Promise<void> {
   }
 }
 
+function signalFor(reference: string, signal: string): number {
+  try {
+    return parseSignal(signal);
+  } catch (cause) {
+    const why = Number(signal) > 64 ? `the linux daemon does not support signal ${signal}` : errorMessage(cause);
+    throw invalidParameter(`cannot kill container: ${reference}: ${why}`, cause);
+  }
+}
+
 /**
  * @param signal name or number
  * @throws conflict  it does not run
  * @see Docker Engine API, POST /containers/{id}/kill
  */
 export async function killContainer(reference: string, signal: string, engine: Engine): Promise<void> {
-  const number = signal === '' ? SIGKILL : parseSignal(signal);
+  const number = signal === '' ? SIGKILL : signalFor(reference, signal);
   const container = engine.index.get(reference);
   if (!isAlive(container.state))
     throw conflict(`cannot kill container: ${reference}: container ${container.id} is not running`);
