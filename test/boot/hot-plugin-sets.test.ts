@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,8 @@ import { eventually } from '../support/eventually';
 const root = resolve(__dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'gantry-hot-'));
 const tidePath = join(folder, 'tide.js');
+const tideRoot = join(folder, 'tides');
+mkdirSync(tideRoot);
 const write = (version: string, start = '') =>
   writeFileSync(
     tidePath,
@@ -18,7 +20,7 @@ exports.plugin = definePlugin({
   config: object({ slowMs: optional(integer(), 0) }),
   async start({ config, onStop, log }) {
     ${start}
-    const driver = referenceVolumeDriver();
+    const driver = referenceVolumeDriver(${JSON.stringify(tideRoot)});
     onStop(() => log.info('tide ends', { version: '${version}' }));
     return { tide: { ...driver, create: async (name, options) => {
       await new Promise((resolve) => setTimeout(resolve, config.slowMs));
@@ -105,6 +107,12 @@ test('a plugin comes, is reconfigured with calls under way, is replaced by a new
   expect(await drivers()).toEqual(['local']);
   await reload({ tide: { module: tidePath, config: { slowMs: 1500 } } });
   expect(await drivers()).toEqual(['local', 'tide']);
+  const docker = (...words: string[]) => daemon().cli.ok(...words);
+  await docker('volume', 'create', '-d', 'tide', 'held');
+  const beats = 'while :; do date +%s >>/h/beats || echo lost; sleep 0.1; done';
+  await docker('run', '-d', '--name', 'keeper', '-v', 'held:/h:nocopy', 'busybox', 'sh', '-c', beats);
+  const look = () => docker('inspect', '-f', '{{.State.Pid}} {{.State.StartedAt}} {{json .Mounts}}', 'keeper');
+  const before = await look();
 
   const under = Array.from({ length: 100 }, (_, i) => create(`slow-${i}`));
   await new Promise((resolve) => setTimeout(resolve, 300));
@@ -118,6 +126,13 @@ test('a plugin comes, is reconfigured with calls under way, is replaced by a new
   await reload({ tide: { module: tidePath, config: { slowMs: 1 } } });
   await create('newer');
   expect(await versionOf('newer')).toEqual({ version: '2.0.0', slowMs: 1 });
+  // The container and its volume did not notice.
+  const written = () => readFileSync(join(tideRoot, 'held', 'beats')).length;
+  const soFar = written();
+  await eventually('the container to write into its volume', () => written() > soFar);
+  expect([await look(), await docker('logs', 'keeper')]).toEqual([before, '']);
+  await docker('rm', '-f', 'keeper');
+  await docker('volume', 'rm', '-f', 'held');
 
   expect(await reload({})).toMatch(
     /not reloaded.*driver tide is in use by volume newer, volume quick, .* and 97 more; remove these/,
@@ -139,6 +154,9 @@ test('a network plugin is replaced under 100 calls; its containers and networks 
   const look = () =>
     docker('inspect', '-f', '{{.State.Pid}} {{.State.StartedAt}} {{json .NetworkSettings.Networks}}', 'one', 'two');
   const before = await look();
+  const pings =
+    'while [ ! -e /stop ]; do if ping -c1 -W5 two >/dev/null; then echo reached; else echo lost; fi; sleep 0.1; done';
+  const pinging = docker('exec', 'one', 'sh', '-c', pings);
 
   const under = Array.from({ length: 100 }, (_, i) =>
     daemon().api.post('/networks/create', {
@@ -156,6 +174,10 @@ test('a network plugin is replaced under 100 calls; its containers and networks 
   await eventually('the old generation to end', () => /lane ends.*version=1\.0\.0/.test(daemon().log));
   expect(await look()).toBe(before);
   await docker('exec', 'one', 'ping', '-c1', '-W5', 'two');
+  await docker('exec', 'one', 'touch', '/stop');
+  // While it was replaced as well.
+  const reached = (await pinging).split('\n');
+  expect([new Set(reached), reached.length > 10]).toEqual([new Set(['reached']), true]);
   await Promise.all(under.map((_, i) => daemon().api.delete(`/networks/slow-${i}`)));
 
   const gone = await reload({});
@@ -170,8 +192,11 @@ test('a network plugin is replaced under 100 calls; its containers and networks 
 test('a set with a mistake, or with a plugin that does not start, is refused whole', async () => {
   write('3.0.0');
   await reload({ tide: { module: tidePath } });
-  const misspelt = await reload({ tide: { module: tidePath, config: { slowMS: 1 } }, reef: { module: tidePath } });
-  expect(misspelt).toMatch(/not reloaded.*unknown key \\?"slowMS\\?"/);
+  const before = daemon().log.length;
+  await reload({ tide: { module: tidePath, config: { slowMS: 1 } }, reef: { module: tidePath } });
+  // Each problem has a line of its own.
+  const isNamed = () => /not reloaded.*unknown key \\?"slowMS\\?"/.test(daemon().log.slice(before));
+  await eventually('the misspelt key to be named', isNamed);
   const reef = await serveAt('reef.sock');
   write('4.0.0', "throw new Error('the moon is gone');");
   const broken = await reload({ reef: { socket: reef }, tide: { module: tidePath, config: { slowMs: 2 } } });
