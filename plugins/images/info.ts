@@ -2,7 +2,7 @@ import type { DaemonSettings, SystemInfo } from '@gantry/sdk';
 import { layerUse, listImages, sharedBytes } from './engine/list';
 import type { Stores } from './engine/stores';
 import { registryInfo } from './registry/endpoints';
-import { renderSummary } from './routes/render-image';
+import { nullIfEmpty, renderSummary } from './routes/render-image';
 
 const noFilters = new Map<string, readonly string[]>();
 
@@ -21,12 +21,13 @@ export function imageSystemInfo(stores: Stores, settings: DaemonSettings): Syste
     async diskUsage(types) {
       if (!types.has('image')) return {};
       const use = layerUse(stores.images.list());
-      const images = listImages({ all: false, filters: noFilters, sharedSize: false }, stores).map((listed) =>
-        renderSummary(
+      const images = listImages({ all: false, filters: noFilters, sharedSize: false }, stores).map((listed) => {
+        const image = renderSummary(
           { ...listed, sharedBytes: sharedBytes(listed.image, use, stores) },
           stores.users.containersUsing(listed.image.id).length,
-        ),
-      );
+        );
+        return { ...image, RepoDigests: nullIfEmpty(image.RepoDigests as unknown[]) };
+      });
       const LayersSize = stores.layers.list().reduce((sum, layer) => sum + layer.sizeBytes, 0);
       return { LayersSize, Images: images };
     },

@@ -155,7 +155,7 @@ test('update changes what it may, at once, and refuses the rest', async () => {
     PidsLimit: 40,
     RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 4 },
   };
-  expect((await api().post(`/containers/${id}/update`, changes)).json()).toEqual({ Warnings: [] });
+  expect((await api().post(`/containers/${id}/update`, changes)).json()).toEqual({ Warnings: null });
   expect((await inspect(id)).HostConfig).toMatchObject(changes);
   expect(await limit(id, 'memory', 'memory.limit_in_bytes', 'memory.max')).toBe(String(48 * MIB));
   expect(await limit(id, 'cpu', 'cpu.shares', 'cpu.weight')).toBe(unified ? '10' : '256');
@@ -176,7 +176,7 @@ needsWeights('update changes weights and real-time scheduling where the kernel h
     CpuRealtimeRuntime: 40_000,
   });
   expect(answer.status).toBe(200);
-  if (answer.json().Warnings.length === 0) expect(await limit(id, 'blkio', 'blkio.bfq.weight', '')).toBe('200');
+  if (answer.json().Warnings === null) expect(await limit(id, 'blkio', 'blkio.bfq.weight', '')).toBe('200');
   expect(await limit(id, 'cpu', 'cpu.rt_runtime_us', '')).toBe('40000');
   expect(await limit(id, 'cpu', 'cpu.rt_period_us', '')).toBe('900000');
   await remove(id);

@@ -202,7 +202,7 @@ test('volumes of another container come along, read-only when told', async () =>
   expect(await run('(touch /named/y) 2>&1 | grep -o "Read-only.*"', { VolumesFrom: ['has:ro'] })).toBe(
     'Read-only file system',
   );
-  await expect(run('true', { VolumesFrom: ['nope'] })).rejects.toThrow(/404 .*No such container: nope/);
+  await expect(run('true', { VolumesFrom: ['nope'] })).rejects.toThrow(/400 .*No such container: nope/);
   await remove(donor);
   await api().delete('/volumes/named');
 });

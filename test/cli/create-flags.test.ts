@@ -273,7 +273,7 @@ test('the health check of an image can be switched off, and volumes taken from e
 });
 
 test.each([
-  [['--isolation', 'hyperv'], "invalid isolation 'hyperv' on linux"],
+  [['--isolation', 'hyperv'], "invalid isolation (hyperv): linux only supports 'default'"],
   [['--storage-opt', 'size=1g'], '--storage-opt is supported only for overlay over xfs'],
   [['--memory', '1m'], 'Minimum memory limit allowed is 6MB'],
   [['--memory', '64m', '--memory-swap', '32m'], 'Minimum memoryswap limit should be larger than memory limit'],

@@ -11,13 +11,17 @@ const create = async (name: string, body: Record<string, unknown>, version = 'v1
 };
 const remove = (...names: string[]) => Promise.all(names.map((name) => api().delete(`/containers/${name}?force=1`)));
 
-test('the short id is among the aliases before 1.45', async () => {
-  const id = await create('aliased', { Cmd: ['true'] });
-  const aliases = async (version: string) =>
-    (await get(`/${version}/containers/aliased/json`)).NetworkSettings.Networks.bridge.Aliases;
-  expect(await aliases('v1.44')).toEqual([id.slice(0, 12)]);
-  expect(await aliases('v1.45')).toBeNull();
-  await remove('aliased');
+test('the short id is among the aliases on networks of the user before 1.45', async () => {
+  expect((await api().post('/networks/create', { Name: 'own' })).status).toBe(201);
+  const id = await create('aliased', { Cmd: ['true'], HostConfig: { NetworkMode: 'own' } });
+  await create('unnamed', { Cmd: ['true'] });
+  const aliases = async (version: string, name: string, network: string) =>
+    (await get(`/${version}/containers/${name}/json`)).NetworkSettings.Networks[network].Aliases;
+  expect(await aliases('v1.44', 'aliased', 'own')).toEqual([id.slice(0, 12)]);
+  expect(await aliases('v1.45', 'aliased', 'own')).toBeNull();
+  expect(await aliases('v1.44', 'unnamed', 'bridge')).toBeNull();
+  await remove('aliased', 'unnamed');
+  await api().delete('/networks/own');
 });
 
 test('annotations are listed from 1.46 on', async () => {

@@ -176,7 +176,8 @@ export class Pipeline {
     }
     const body = status === 304 ? '' : `${JSON.stringify({ message: errorMessage(error) })}\n`;
     const { retryAfterSeconds } = error as Partial<EngineError>;
-    const headers: Record<string, string> = { ...this.deps.common, 'Content-Type': 'application/json' };
+    const headers: Record<string, string> = { ...this.deps.common };
+    if (status !== 304) headers['Content-Type'] = 'application/json';
     if (retryAfterSeconds !== undefined) headers['Retry-After'] = String(retryAfterSeconds);
     sendBody(response, status, headers, body);
     // What is left of the body would be waited for without end.

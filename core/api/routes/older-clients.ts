@@ -15,7 +15,7 @@ export const infoShims: readonly VersionShim[] = [
   },
   {
     before: '1.49',
-    why: 'commits came with the expected one, and the registry configuration with non-distributable artifacts',
+    why: 'commits came with the expected one',
     response: (body) => {
       const { FirewallBackend: _, ...info } = body as Fields;
       const commit = (key: string) => ({ ...(info[key] as Fields), Expected: (info[key] as Fields).ID });
@@ -24,12 +24,16 @@ export const infoShims: readonly VersionShim[] = [
         ContainerdCommit: commit('ContainerdCommit'),
         RuncCommit: commit('RuncCommit'),
         InitCommit: commit('InitCommit'),
-        RegistryConfig: {
-          AllowNondistributableArtifactsCIDRs: null,
-          AllowNondistributableArtifactsHostnames: null,
-          ...(info.RegistryConfig as Fields),
-        },
       };
+    },
+  },
+  {
+    before: '1.47',
+    why: 'the registry configuration came with non-distributable artifacts',
+    response: (body) => {
+      const info = body as Fields;
+      const none = { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null };
+      return { ...info, RegistryConfig: { ...none, ...(info.RegistryConfig as Fields) } };
     },
   },
   {
@@ -65,13 +69,13 @@ export const infoShims: readonly VersionShim[] = [
   },
   {
     before: '1.25',
-    why: 'security options were names, and there was an execution driver',
+    why: 'security options were names',
     response: (body) => {
       const info = body as Fields;
       const options = ((info.SecurityOptions ?? []) as string[]).map(
         (option) => /(?:^|,)name=([^,]*)/.exec(option)?.[1],
       );
-      return { ...info, SecurityOptions: options, ExecutionDriver: '<not supported>' };
+      return { ...info, SecurityOptions: options };
     },
   },
 ];

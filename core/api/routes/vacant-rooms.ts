@@ -68,7 +68,7 @@ const rooms: readonly Room[] = [
     routes: [
       ['POST', '/swarm/init', noSwarm],
       ['POST', '/swarm/join', noSwarm],
-      ['POST', '/swarm/unlock', noSwarm],
+      ['POST', '/swarm/unlock', notManager],
       [
         'POST',
         '/swarm/leave',

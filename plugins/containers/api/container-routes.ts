@@ -149,7 +149,7 @@ export function containerRoutes(engine: Engine): ApiRoute[] {
 async function startAndTidy(reference: string, from: CheckpointReference | undefined, engine: Engine): Promise<void> {
   const container = engine.index.get(reference);
   await settleExit(container, engine);
-  if (container.state.status === 'running') throw notModified('Container is already started');
+  if (['running', 'restarting'].includes(container.state.status)) throw notModified('Container is already started');
   try {
     await startContainer(container.id, engine, new AbortController().signal, from);
   } catch (error) {

@@ -6,7 +6,7 @@ import { parseDetachKeys } from '../io/detach-keys';
 import { attachExec, runDetached } from '../io/exec-attach';
 import { execShims } from './older-clients';
 import { execStartDocument, parseExec } from './parse-request';
-import { streamType, terminalSize } from './stream-routes';
+import { hijackType, terminalSize } from './stream-routes';
 
 /** Routes of further processes in a container. */
 export function execRoutes(engine: Engine): ApiRoute[] {
@@ -37,7 +37,7 @@ export function execRoutes(engine: Engine): ApiRoute[] {
           await runDetached(exec, engine);
           return reply.empty(200);
         }
-        return reply.hijack(streamType(request, exec.config.terminal), (connection) =>
+        return reply.hijack(hijackType(request, exec.config.terminal), (connection) =>
           attachExec(exec, connection, engine),
         );
       },
@@ -79,7 +79,7 @@ function renderExec(exec: ExecInstance): Record<string, unknown> {
     OpenStdin: config.attachStdin,
     OpenStderr: config.attachStderr,
     OpenStdout: config.attachStdout,
-    CanRemove: exec.status === 'exited',
+    CanRemove: false,
     ContainerID: exec.container.id,
     DetachKeys: config.detachKeys,
     Pid: exec.pid,

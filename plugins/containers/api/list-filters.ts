@@ -8,8 +8,6 @@ import { liveSandbox } from './render-shared';
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
 const STATUSES = new Set(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
-const unknownState = (status: string) =>
-  `invalid value for state (${status}): must be one of ${[...STATUSES].join(', ')}`;
 const HEALTH = new Set(['none', 'starting', 'healthy', 'unhealthy']);
 
 /** @throws invalid-parameter  not of either form, or a filter that is not known */
@@ -33,6 +31,12 @@ export const LIST_FILTERS = [
   'volume',
 ];
 
+function notOneOf(filter: string, what: string, value: string, known: ReadonlySet<string>) {
+  return invalidParameter(
+    `invalid filter '${filter}=${value}': invalid value for ${what} (${value}): must be one of ${[...known].join(', ')}`,
+  );
+}
+
 export interface ListOptions {
   readonly all: boolean;
   readonly limit: number;
@@ -44,12 +48,11 @@ export async function selectContainers(options: ListOptions, engine: Engine): Pr
   const { filters, limit } = options;
   let found = engine.index.all();
   const get = (name: string) => filters.get(name) ?? [];
-  for (const status of get('status'))
-    if (!STATUSES.has(status)) throw invalidParameter(`invalid filter 'status=${status}': ${unknownState(status)}`);
-  for (const health of get('health'))
-    if (!HEALTH.has(health)) throw invalidParameter(`invalid filter 'health=${health}'`);
+  for (const status of get('status')) if (!STATUSES.has(status)) throw notOneOf('status', 'state', status, STATUSES);
+  for (const health of get('health')) if (!HEALTH.has(health)) throw notOneOf('health', 'health', health, HEALTH);
   for (const value of get('exited'))
-    if (!/^-?\d+$/.test(value)) throw invalidParameter(`invalid filter 'exited=${value}'`);
+    if (!/^-?\d+$/.test(value))
+      throw invalidParameter(`invalid filter 'exited=${value}': strconv.Atoi: parsing "${value}": invalid syntax`);
   for (const value of get('is-task'))
     if (!['true', 'false', '1', '0'].includes(value)) throw invalidParameter(`invalid filter 'is-task=[${value}]'`);
 

@@ -57,8 +57,8 @@ export function observeRoutes(engine: Engine): ApiRoute[] {
         const asked = updateDocument.decode(await request.json(), '');
         // Not looked at any more since 1.42.
         if (apiVersionAtLeast(request.apiVersion, '1.42')) delete asked.KernelMemory;
-        const Warnings = await updateContainer(reference, asked, engine);
-        return reply.json(200, { Warnings });
+        const warnings = await updateContainer(reference, asked, engine);
+        return reply.json(200, { Warnings: warnings.length > 0 ? warnings : null });
       },
     },
     {

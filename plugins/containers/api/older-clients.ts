@@ -7,18 +7,23 @@ type Fields = Readonly<Record<string, unknown>>;
  * have their own room (`create/older-clients.ts`).
  */
 
+const PREDEFINED = new Set(['bridge', 'default', 'host', 'none']);
+
 /** GET /containers/{id}/json */
 export const inspectShims: readonly VersionShim[] = [
   {
     before: '1.45',
-    why: 'the short id was among the aliases of every endpoint',
+    why: 'the short id was among the aliases on networks of the user',
     response: (body) => {
       const { Id, NetworkSettings } = body as { Id: string; NetworkSettings: Fields };
       const short = Id.slice(0, 12);
       const endpoints = Object.entries((NetworkSettings.Networks ?? {}) as Record<string, Fields>).map(
         ([name, endpoint]) => {
           const aliases = (endpoint.Aliases ?? []) as readonly string[];
-          return [name, aliases.includes(short) ? endpoint : { ...endpoint, Aliases: [...aliases, short] }] as const;
+          return [
+            name,
+            PREDEFINED.has(name) || aliases.includes(short) ? endpoint : { ...endpoint, Aliases: [...aliases, short] },
+          ] as const;
         },
       );
       return { ...(body as Fields), NetworkSettings: { ...NetworkSettings, Networks: Object.fromEntries(endpoints) } };

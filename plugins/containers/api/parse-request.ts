@@ -1,5 +1,5 @@
 import { type ApiRequest, invalidParameter } from '@gantry/sdk';
-import { flag, integer, listOf, nullable, struct, text, words } from '@gantry/sdk/decode';
+import { flag, integer, listOf, nullable, struct, text } from '@gantry/sdk/decode';
 import { configDocument, hostConfigDocument, networkingConfigDocument } from '../config/container-config';
 import type { CreateRequest } from '../create/create-container';
 import { asClientMeant } from '../create/older-clients';
@@ -64,7 +64,7 @@ const execDocument = struct({
   DetachKeys: text,
   Env: listOf(text),
   WorkingDir: text,
-  Cmd: words,
+  Cmd: listOf(text),
 });
 
 /** @throws invalid-parameter */

@@ -6,9 +6,10 @@ import { parseLink } from '../create/validate-network';
 import type { Engine } from '../engine';
 import type { ContainerRecord } from '../records/container-record';
 import type { Container } from '../run/container';
-import { apparmorOf } from '../run/prepare-spec';
+import { apparmorOf, askedProfile } from '../run/prepare-spec';
 import { isAlive } from '../run/state';
 import { liveSandbox, renderNetworks, shownMounts } from './render-shared';
+import { shownConfig, shownHostConfig } from './shown-config';
 
 /** @see Engine API, ContainerInspectResponse */
 export function renderInspect(
@@ -42,13 +43,13 @@ export function renderInspect(
     Platform: record.platform,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: apparmorOf(record, engine) ?? '',
+    AppArmorProfile: askedProfile(record) ?? apparmorOf(record, engine) ?? '',
     ExecIDs: execs.length > 0 ? execs : null,
-    HostConfig: { ...record.hostConfig, Links: renderLinks(record, engine) },
+    HostConfig: { ...shownHostConfig(record.hostConfig), Links: renderLinks(record, engine) },
     GraphDriver: { Data: record.graphDriver.data, Name: record.graphDriver.name },
     ...(sizes ? { SizeRw: sizes.sizeRw, SizeRootFs: sizes.sizeRootFs } : {}),
     Mounts: shownMounts(record),
-    Config: renderConfig(record),
+    Config: shownConfig(renderConfig(record)),
     NetworkSettings: renderNetworkSettings(container, sandbox, apiVersion),
     // Not in the API's schema; clients leave out what they do not know.
     ...(record.hookPatches?.length
@@ -134,7 +135,7 @@ function renderNetworkSettings(
     IPAddress: bridge?.ipAddress ?? '',
     IPPrefixLen: bridge?.ipPrefixLen ?? 0,
     IPv6Gateway: bridge?.ipv6Gateway ?? '',
-    MacAddress: bridge?.macAddress ?? '',
+    MacAddress: bridge?.macAddress ?? (record.started ? '' : (record.networks.bridge?.MacAddress ?? '')),
     Networks: apiVersionAtLeast(apiVersion, '1.21') ? networks : {},
   };
 }

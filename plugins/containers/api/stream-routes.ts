@@ -14,6 +14,11 @@ export function streamType(request: ApiRequest, terminal: boolean): string {
   return !terminal && apiVersionAtLeast(request.apiVersion, '1.42') ? MULTIPLEXED : RAW;
 }
 
+/** Only a client that asked for another protocol is told which one the connection speaks now. */
+export function hijackType(request: ApiRequest, terminal: boolean): string {
+  return request.headers.upgrade === undefined ? RAW : streamType(request, terminal);
+}
+
 /** Routes that carry a container's streams. */
 export function streamRoutes(engine: Engine): ApiRoute[] {
   const find = (request: ApiRequest) => engine.index.get(request.params.id ?? '');
@@ -35,7 +40,7 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
           framed: !container.record.config.Tty,
         };
         assertAttachable(container, request.params.id ?? '', options);
-        return reply.hijack(streamType(request, container.record.config.Tty), (connection) =>
+        return reply.hijack(hijackType(request, container.record.config.Tty), (connection) =>
           attach(container, connection, options, engine),
         );
       },
@@ -96,8 +101,8 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
       method: 'POST',
       path: '/containers/{id}/resize',
       handle: async (request) => {
-        const container = find(request);
         const { columns, rows } = terminalSize(request);
+        const container = find(request);
         if (!isAlive(container.state) || !container.task) throw conflict(`container ${container.id} is not running`);
         await container.task.resize(columns, rows).catch(async (error: unknown) => {
           if (await hasEnded(container)) throw conflict(`container ${container.id} is not running`);
@@ -112,11 +117,14 @@ export function streamRoutes(engine: Engine): ApiRoute[] {
 
 /** @throws invalid-parameter  `h` or `w` is missing or no number */
 export function terminalSize({ query }: ApiRequest): { columns: number; rows: number } {
-  const rows = queryInteger(query, 'h');
-  const columns = queryInteger(query, 'w');
-  if (rows === undefined || columns === undefined || rows < 0 || columns < 0 || rows > 65535 || columns > 65535)
-    throw invalidParameter(
-      `invalid resize ${rows === undefined ? 'height' : 'width'}: "${query.get(rows === undefined ? 'h' : 'w') ?? ''}"`,
-    );
-  return { columns, rows };
+  const read = (name: 'h' | 'w', what: string): number => {
+    const value = query.get(name) ?? '';
+    const fail = (why: string) => invalidParameter(`invalid resize ${what} "${value}": ${why}`);
+    if (!/^[+-]?\d+$/.test(value)) throw fail('invalid syntax');
+    const characters = Number(value);
+    if (characters < 0 || characters > 65535) throw fail('value out of range');
+    return characters;
+  };
+  const rows = read('h', 'height');
+  return { rows, columns: read('w', 'width') };
 }

@@ -37,7 +37,9 @@ export function completeHostConfig(
     MaskedPaths: given.MaskedPaths ?? (privileged ? null : openPaths ? [] : [...MASKED_PATHS]),
     ReadonlyPaths: given.ReadonlyPaths ?? (privileged ? null : openPaths ? [] : [...READONLY_PATHS]),
   };
-  for (const field of ['NetworkMode', 'PidMode', 'IpcMode'] as const) completed[field] = byId(completed[field], engine);
+  completed.NetworkMode = byId(completed.NetworkMode, engine) ?? completed.NetworkMode;
+  for (const field of ['PidMode', 'IpcMode'] as const) completed[field] = existingById(completed[field], engine);
+  completed.SecurityOpt = withLabels(completed);
   if (wantsInit(completed, settings.init) && host.initPath === undefined)
     throw invalidParameter(
       'HostConfig.Init needs an init program: install tini (package "tini") or docker-init, or set "init-path"',
@@ -45,11 +47,28 @@ export function completeHostConfig(
   return completed;
 }
 
-/** `container:<name>` by id, so that a rename does not matter. One that is not there yet is looked for at the start. */
-function byId(mode: string, { index }: Pick<Engine, 'index'>): string {
-  if (!mode.startsWith('container:')) return mode;
-  const found = index.find(mode.slice('container:'.length));
-  return found === undefined ? mode : `container:${found.id}`;
+const JOINS = 'container:';
+
+/** `container:<name>` by id, so that a rename does not matter; undefined when there is no such container. */
+function byId(mode: string, { index }: Pick<Engine, 'index'>): string | undefined {
+  if (!mode.startsWith(JOINS)) return mode;
+  const found = index.find(mode.slice(JOINS.length));
+  return found === undefined ? undefined : `${JOINS}${found.id}`;
+}
+
+/** A network may be joined that is there only at the start; processes and memory may not. @throws invalid-parameter */
+function existingById(mode: string, engine: Pick<Engine, 'index'>): string {
+  const found = mode === JOINS ? mode : byId(mode, engine);
+  if (found === undefined) throw invalidParameter(`No such container: ${mode.slice(JOINS.length)}`);
+  return found;
+}
+
+/** Labels keep a container from what is the host's; where there are no labels, the option is still shown. */
+function withLabels(host: HostConfig): HostConfig['SecurityOpt'] {
+  const isOpen = host.Privileged || host.PidMode === 'host' || host.IpcMode === 'host';
+  const given = host.SecurityOpt ?? [];
+  if (!isOpen || given.some((option) => splitSecurityOption(option).key === 'label')) return host.SecurityOpt;
+  return [...given, 'label=disable'];
 }
 
 /** The daemon's `init` applies when the container does not say. */

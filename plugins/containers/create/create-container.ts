@@ -5,6 +5,7 @@ import { CleanupStack, conflict, formatTimeNs, type ImageSummary, invalidParamet
 import { validateDeviceRequests } from '../cdi/device-requests';
 import type { ContainerConfig, EndpointSettings, HostConfig } from '../config/container-config';
 import { type Engine, publish } from '../engine';
+import { within } from '../error-context';
 import { askCreateHooks } from '../hooks/spec-hooks';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
 import { checkName, generateName } from '../records/names';
@@ -70,8 +71,7 @@ export async function createContainer(
   if (engine.runtimes.get(hostConfig.Runtime) === undefined)
     throw invalidParameter(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
   const networks = requestedNetworks(request, hostConfig);
-  for (const [network, settings] of Object.entries(networks))
-    engine.networks.checkEndpoint(endpointRequest(network, settings, []));
+  for (const [network, settings] of Object.entries(networks)) checkEndpoint(network, settings, engine);
   const planned = nameAnonymous(await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true));
   if (config.Hostname === '') config.Hostname = hostConfig.NetworkMode === 'host' ? hostname() : id.slice(0, 12);
 
@@ -135,7 +135,7 @@ export async function createContainer(
   }
 }
 
-/** What the user asks of each network, the one of NetworkMode included. */
+/** What the user asks of each network; without a word about any, that of NetworkMode. */
 function requestedNetworks(request: CreateRequest, host: HostConfig): Record<string, EndpointSettings> {
   const mode = host.NetworkMode;
   if (request.config.NetworkDisabled) return { none: {} };
@@ -144,8 +144,14 @@ function requestedNetworks(request: CreateRequest, host: HostConfig): Record<str
   for (const [name, settings] of Object.entries(request.endpoints)) given[name === 'default' ? mode : name] = settings;
   if (given[mode] === undefined && Object.keys(given).length > 0 && (mode === 'host' || mode === 'none'))
     throw invalidParameter(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
-  if (given[mode] === undefined) given[mode] = {};
-  return given;
+  // Whoever names networks gets these and no other, whatever the mode says.
+  return Object.keys(given).length > 0 ? given : { [mode]: {} };
+}
+
+function checkEndpoint(network: string, settings: EndpointSettings, engine: Pick<Engine, 'networks'>): void {
+  within(`invalid config for network ${network}`, () =>
+    engine.networks.checkEndpoint(endpointRequest(network, settings, [])),
+  );
 }
 
 /** Links name containers that exist. @throws invalid-parameter */
@@ -245,17 +251,19 @@ async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]
   return [a.value, b.value];
 }
 
+const RENAMING = 'Error when allocating new name';
+
 /** @throws conflict  naming the container that has the name */
 export async function renameContainer(reference: string, newName: string, engine: Engine): Promise<void> {
-  const container = engine.index.get(reference);
   if (newName === '') throw invalidParameter('Neither old nor new names may be empty');
-  const name = checkName(newName);
+  const container = engine.index.get(reference);
+  const name = within(RENAMING, () => checkName(newName.startsWith('/') ? newName : `/${newName}`));
   await engine.locks.run(container.id, async () => {
     const oldName = container.record.name;
     if (oldName === name) throw invalidParameter('Renaming a container with the same name as its current name');
     if (container.state.status === 'removing' || container.state.status === 'dead')
       throw conflict(`Cannot rename container ${container.id}: it is being removed`);
-    engine.index.reserveName(name, container.id);
+    within(RENAMING, () => engine.index.reserveName(name, container.id));
     try {
       container.record.name = name;
       await engine.store.save(container.record, { durable: true });

@@ -1,5 +1,7 @@
+import { isAbsolute } from 'node:path';
 import { type ImageConfig, invalidParameter } from '@gantry/sdk';
 import type { ContainerConfig, Healthcheck } from '../config/container-config';
+import { cleanPath } from './mounts';
 
 /**
  * What the user asked, completed from the image.
@@ -10,7 +12,7 @@ export function mergeConfig(user: ContainerConfig, image: ImageConfig): Containe
   const merged: ContainerConfig = {
     ...user,
     User: user.User || image.User || '',
-    WorkingDir: user.WorkingDir || image.WorkingDir || '',
+    WorkingDir: cleanDirectory(user.WorkingDir) || image.WorkingDir || '',
     Env: mergeEnv(user.Env, image.Env ?? []),
     Labels: { ...image.Labels, ...user.Labels },
     Entrypoint: user.Entrypoint,
@@ -43,6 +45,9 @@ export function mergeConfig(user: ContainerConfig, image: ImageConfig): Containe
   if (!hasWords(merged.Entrypoint) && !hasWords(merged.Cmd)) throw invalidParameter('no command specified');
   return merged;
 }
+
+/** A relative one stays as it is: it is refused later, in its own words. */
+const cleanDirectory = (path: string): string => (isAbsolute(path) ? cleanPath(path) : path);
 
 /** The program and its arguments. */
 export function commandOf(config: ContainerConfig): { path: string; args: string[] } {

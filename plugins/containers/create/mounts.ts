@@ -63,6 +63,10 @@ export function parseBind(spec: string, volumeDriver: string): PlannedMount {
   if (problem) throw fail(problem);
   const options = mode.split(',');
   const propagation = options.find((option) => PROPAGATIONS.has(option)) ?? '';
+  if (isAbsolute(source) && options.includes('nocopy'))
+    throw invalidParameter(
+      `invalid volume specification: '${spec}': invalid mount config for type "bind": field VolumeOptions must not be specified`,
+    );
   const common = {
     ...basis(),
     destination: posix.normalize(destination).replace(/(.)\/$/, '$1'),

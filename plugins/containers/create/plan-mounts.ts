@@ -16,8 +16,7 @@ import {
  * All mounts of a new container, one per destination: those of other containers first, then binds, mounts, tmpfs,
  * and an anonymous volume for each path of the image that nothing else covers.
  *
- * @throws invalid-parameter  a bad specification, or two for one destination
- * @throws not-found          a container of VolumesFrom
+ * @throws invalid-parameter  a bad specification, two for one destination, or a container of VolumesFrom that is not there
  */
 export async function planMounts(
   config: ContainerConfig,
@@ -28,7 +27,10 @@ export async function planMounts(
   const byDestination = new Map<string, PlannedMount>();
   for (const spec of host.VolumesFrom ?? []) {
     const { container, readOnly } = parseVolumesFrom(spec);
-    for (const mount of engine.index.get(container).record.mounts)
+    const other = engine.index.find(container);
+    // Not 404: clients would take that for a missing image, and pull it.
+    if (other === undefined) throw invalidParameter(`No such container: ${container}`);
+    for (const mount of other.record.mounts)
       if (mount.type !== 'tmpfs')
         byDestination.set(mount.destination, {
           ...mount,

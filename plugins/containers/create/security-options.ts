@@ -39,6 +39,9 @@ export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor
             `invalid --security-opt: "${option}": SELinux labels are not supported by this daemon; only label=disable is`,
           );
         break;
+      case 'writable-cgroups':
+        if (!BOOLEANS.has(value)) throw unknown();
+        break;
       case 'systempaths':
         if (value !== 'unconfined') throw unknown();
         break;

@@ -184,7 +184,8 @@ const LIST = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
 
 function validateSet(wanted: string, available: string, name: string, title: string): void {
   if (wanted === '') return;
-  if (!LIST.test(wanted) || wanted.length > 1000) throw invalidParameter(`Invalid value ${wanted} for cpuset ${name}`);
+  if (!LIST.test(wanted) || wanted.length > 1000 || ranges(wanted).some(([from, to]) => from > to))
+    throw invalidParameter(`Invalid value ${wanted} for cpuset ${name}: invalid format: ${wanted}`);
   const there = members(available);
   if (ranges(wanted).some(([from, to]) => to - from > 8192 || !within(from, to, there)))
     throw invalidParameter(`Requested ${title} are not available - requested ${wanted}, available: ${available}`);

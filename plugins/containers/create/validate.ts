@@ -61,10 +61,8 @@ const isSize = (size: readonly number[]): boolean =>
 function validateConfig(config: ContainerConfig): void {
   if (config.WorkingDir !== '' && !isAbsolute(config.WorkingDir))
     throw invalidParameter(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
-  if (
-    config.Hostname.length > 63 ||
-    (config.Hostname !== '' && !/^[a-zA-Z0-9]([a-zA-Z0-9-_.]*[a-zA-Z0-9])?$/.test(config.Hostname))
-  )
+  // The kernel takes 64 bytes of any kind, but a name with a blank or a line break would make nonsense of /etc/hosts.
+  if (Buffer.byteLength(config.Hostname) > 64 || /[\s\0]/.test(config.Hostname))
     throw invalidParameter(`invalid hostname format: ${config.Hostname}`);
   for (const entry of config.Env)
     if (entry === '' || entry.startsWith('=')) throw invalidParameter(`invalid environment variable: ${entry}`);
@@ -160,8 +158,8 @@ function refuseUnsupported(host: HostConfig, settings: Pick<DaemonSettings, 'cgr
         ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option, which this daemon does not make use of: leave it out, or give the container a volume of limited size"
         : `Unknown option ${storageOption}`,
     );
-  if (host.Isolation !== '' && host.Isolation !== 'default')
-    throw invalidParameter(`invalid isolation '${host.Isolation}' on linux`);
+  if (host.Isolation !== '' && host.Isolation.toLowerCase() !== 'default')
+    throw invalidParameter(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   if (host.Cgroup !== '')
     throw invalidParameter('HostConfig.Cgroup is not supported: use CgroupParent or CgroupnsMode instead');
   if (host.CgroupParent !== '' && settings.cgroupDriver === 'systemd' && !/^.+\.slice$/.test(host.CgroupParent))

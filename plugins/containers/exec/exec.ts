@@ -75,7 +75,7 @@ export async function startExec(exec: ExecInstance, engine: Engine): Promise<voi
     // When the container ended meanwhile that is the reason, whatever the runtime makes of it.
     const over = container.state.status === 'running' && (await hasEnded(container));
     const cause = over ? conflict(`container ${container.id} is not running`) : failure;
-    const { error, exitCode } = startFailure(execError(cause), config.command[0] ?? '');
+    const { error, exitCode } = startFailure(execError(cause));
     exec.exitCode = exitCode === 128 ? 126 : exitCode;
     forget(exec, engine);
     throw error;

@@ -15,7 +15,7 @@ export async function attachExec(exec: ExecInstance, connection: HijackedConnect
   try {
     await startExec(exec, engine);
   } catch (error) {
-    // The connection is no longer HTTP: as with dockerd the reason comes as if the program had printed it.
+    // The connection is no longer HTTP: the reason goes where the output would.
     new OutputWriter(stream, !config.terminal).write('stdout', Buffer.from(`${errorMessage(error)}\r\n`));
     return;
   }

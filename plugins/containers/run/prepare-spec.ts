@@ -87,6 +87,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     seccomp,
     apparmorProfile: apparmorOf(record, engine),
     noNewPrivileges: noNewPrivileges(record, engine),
+    writableCgroups: writableCgroups(record),
     rlimits: resourceRlimits(record, engine),
     sysctls: hostConfig.Sysctls ?? {},
     cgroupsPath: cgroupsPath(record, engine),
@@ -118,13 +119,20 @@ export function noNewPrivileges(record: ContainerRecord, engine: Pick<Engine, 's
   return engine.settings.noNewPrivileges;
 }
 
+function writableCgroups({ hostConfig }: ContainerRecord): boolean {
+  return (hostConfig.SecurityOpt ?? [])
+    .map(splitSecurityOption)
+    .some(({ key, value }) => key === 'writable-cgroups' && !meansFalse(value));
+}
+
+/** The AppArmor profile that the user names. */
+export function askedProfile({ hostConfig }: ContainerRecord): string | undefined {
+  return (hostConfig.SecurityOpt ?? []).map(splitSecurityOption).find(({ key }) => key === 'apparmor')?.value;
+}
+
 export function apparmorOf(record: ContainerRecord, engine: Pick<Engine, 'host'>): string | undefined {
   if (!engine.host.hasAppArmor) return undefined;
-  for (const option of record.hostConfig.SecurityOpt ?? []) {
-    const { key, value } = splitSecurityOption(option);
-    if (key === 'apparmor') return value;
-  }
-  return record.hostConfig.Privileged ? 'unconfined' : undefined;
+  return askedProfile(record) ?? (record.hostConfig.Privileged ? 'unconfined' : undefined);
 }
 
 function throttledPaths({ hostConfig: host }: ContainerRecord): string[] {

@@ -7,7 +7,7 @@ import { invalidParameter } from '@gantry/sdk';
  * @throws invalid-parameter `invalid signal: x`
  */
 export function parseSignal(signal: string): number {
-  if (/^\d+$/.test(signal)) {
+  if (/^[+-]?\d+$/.test(signal)) {
     const number = Number(signal);
     if (number >= 1 && number <= 64) return number;
     throw invalidParameter(`invalid signal: ${signal}`);

@@ -161,7 +161,7 @@ async function openSandbox(
 }
 
 async function recordFailure(container: Container, cause: unknown, engine: Engine, undo: CleanupStack): Promise<never> {
-  const { error, exitCode } = startFailure(cause, container.record.path);
+  const { error, exitCode } = startFailure(cause);
   for (const failure of await undo.runAll())
     engine.log.warn('undoing a failed start left something behind', { id: container.id, error: errorMessage(failure) });
   container.pump = undefined;

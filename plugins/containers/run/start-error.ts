@@ -7,17 +7,11 @@ export interface StartFailure {
   readonly exitCode: number;
 }
 
-/**
- * @param command the program that was to be started
- */
-export function startFailure(cause: unknown, command: string): StartFailure {
+export function startFailure(cause: unknown): StartFailure {
   const message = errorMessage(cause);
   const lower = message.toLowerCase();
   const names = (text: string) => lower.includes(text);
-  if (
-    (lower.includes(command.toLowerCase()) || names('oci runtime')) &&
-    (names('executable file not found') || names('no such file or directory'))
-  )
+  if (names('oci runtime') && (names('executable file not found') || names('no such file or directory')))
     return { error: invalidParameter(message, cause), exitCode: 127 };
   if (names('permission denied')) return { error: invalidParameter(message, cause), exitCode: 126 };
   if (names('oci runtime') && names('not a directory'))

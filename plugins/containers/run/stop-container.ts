@@ -1,5 +1,6 @@
 import { conflict, errorKind, errorMessage, invalidParameter, notModified, systemError, waitAtMost } from '@gantry/sdk';
 import { type Engine, publish } from '../engine';
+import { within } from '../error-context';
 import type { Container } from './container';
 import { giveUpRestart } from './exit-handler';
 import { parseSignal } from './signals';
@@ -28,7 +29,10 @@ export interface StopOptions {
 /** @throws not-modified  it does not run. @see Docker Engine API, POST /containers/{id}/stop */
 export async function stopContainer(reference: string, options: StopOptions, engine: Engine): Promise<void> {
   const container = engine.index.get(reference);
-  const number = options.signal === '' ? undefined : parseSignal(options.signal);
+  const number =
+    options.signal === ''
+      ? undefined
+      : within(`cannot stop container: ${reference}`, () => parseSignal(options.signal));
   if (container.state.status === 'restarting') {
     await engine.locks.run(container.id, async () => {
       container.record.stoppedByUser = true;
@@ -104,29 +108,30 @@ async function kill(container: Container, engine: Engine): Promise<void> {
   }
 }
 
-function signalFor(reference: string, signal: string): number {
-  try {
-    return parseSignal(signal);
-  } catch (cause) {
-    const why = Number(signal) > 64 ? `the linux daemon does not support signal ${signal}` : errorMessage(cause);
-    throw invalidParameter(`cannot kill container: ${reference}: ${why}`, cause);
-  }
-}
-
 /**
  * @param signal name or number
  * @throws conflict  it does not run
  * @see Docker Engine API, POST /containers/{id}/kill
  */
 export async function killContainer(reference: string, signal: string, engine: Engine): Promise<void> {
-  const number = signal === '' ? SIGKILL : signalFor(reference, signal);
-  const container = engine.index.get(reference);
+  const { number, container } = within(`cannot kill container: ${reference}`, () => ({
+    number: signal === '' ? SIGKILL : signalToSend(signal),
+    container: engine.index.get(reference),
+  }));
   if (!isAlive(container.state))
     throw conflict(`cannot kill container: ${reference}: container ${container.id} is not running`);
   // Other signals are messages to the program: its restart policy goes on.
   if (number === SIGKILL || number === stopSignal(container)) container.record.stoppedByUser = true;
   if (number === SIGKILL) await killAndWait(container, engine);
   else await sendSignal(container, number, engine);
+}
+
+/** A number that is no signal is not bad syntax; it is one this kernel does not have. */
+function signalToSend(signal: string): number {
+  const number = Number(signal);
+  if (/^[+-]?\d+$/.test(signal) && number !== 0 && (number < 0 || number > 64))
+    throw invalidParameter(`the linux daemon does not support signal ${number}`);
+  return parseSignal(signal);
 }
 
 /** @see Docker Engine API, POST /containers/{id}/restart */
@@ -137,7 +142,10 @@ export async function restartContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const container = engine.index.get(reference);
-  const number = options.signal === '' ? undefined : parseSignal(options.signal);
+  const number =
+    options.signal === ''
+      ? undefined
+      : within(`Cannot restart container ${reference}`, () => parseSignal(options.signal));
   // Keeps `--rm` and the restart policy out of it.
   container.keepStopped = true;
   if (isAlive(container.state)) {

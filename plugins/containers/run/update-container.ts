@@ -22,8 +22,8 @@ export async function updateContainer(reference: string, request: UpdateRequest,
     const { record, state } = container;
     if (state.status === 'removing' || state.status === 'dead')
       throw conflict(`Cannot update container ${container.id}: it is being removed`);
+    const { updated, resources, warnings } = planUpdate(record.hostConfig, request, engine.host.limits);
     try {
-      const { updated, resources, warnings } = planUpdate(record.hostConfig, request, engine.host.limits);
       if (isAlive(state) && container.task)
         await container.task.update(resources).catch(async (error: unknown) => {
           // It ended this moment: the limits are those of its next start.

@@ -35,6 +35,8 @@ export interface SpecInput {
   readonly seccomp: Record<string, unknown> | undefined;
   readonly apparmorProfile: string | undefined;
   readonly noNewPrivileges: boolean;
+  /** Control groups may be made and changed from inside. */
+  readonly writableCgroups?: boolean;
   readonly rlimits: readonly Rlimit[];
   /** Sysctls this kernel has. */
   readonly sysctls: Readonly<Record<string, string>>;
@@ -174,10 +176,13 @@ const WRITABLE_ON_READONLY_ROOT = new Set(['/proc', '/dev', '/dev/pts', '/dev/sh
 function adjustDefault(mount: OciMount, input: SpecInput): OciMount {
   const { hostConfig } = input.record;
   let options = mount.options ?? [];
-  if (hostConfig.Privileged && (mount.type === 'sysfs' || mount.type === 'cgroup'))
-    options = options.filter((option) => option !== 'ro');
   if (hostConfig.ReadonlyRootfs && !WRITABLE_ON_READONLY_ROOT.has(mount.destination) && !options.includes('ro'))
     options = [...options, 'ro'];
+  // The kernel's own trees are no part of the root file system: these win over a read-only one.
+  const isOpen =
+    (hostConfig.Privileged && (mount.type === 'sysfs' || mount.type === 'cgroup')) ||
+    (mount.type === 'cgroup' && input.writableCgroups);
+  if (isOpen) options = options.filter((option) => option !== 'ro');
   return { ...mount, options };
 }
 

@@ -22,7 +22,7 @@ export function normalizeCapabilities(names: readonly string[], field: string): 
     const upper = name.trim().toUpperCase();
     if (upper === 'ALL') return 'ALL';
     const full = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-    if (!ALL_CAPABILITIES.includes(full)) throw invalidParameter(`invalid ${field}: unknown capability: "${name}"`);
+    if (!ALL_CAPABILITIES.includes(full)) throw invalidParameter(`invalid ${field}: unknown capability: "${full}"`);
     return full;
   });
 }

@@ -85,7 +85,7 @@ test('capabilities are added to and dropped from the default set', () => {
   ]);
   expect(resolve(['CHOWN'], ['ALL'])).toEqual(['CAP_CHOWN']);
   expect(resolve(['ALL'], ['SYS_ADMIN'])).toHaveLength(known.length - 1);
-  expect(() => resolve(['FLY'], [])).toThrow('invalid CapAdd: unknown capability: "FLY"');
+  expect(() => resolve(['FLY'], [])).toThrow('invalid CapAdd: unknown capability: "CAP_FLY"');
 });
 
 const profileFor = (capabilities: readonly string[], arch = 'amd64', missingArchitectures: readonly string[] = []) =>

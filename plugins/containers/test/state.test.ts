@@ -78,7 +78,7 @@ test('signals have names and numbers', () => {
 });
 
 test('what a failed start means to clients follows from the words of the runtime', () => {
-  const fail = (words: string) => startFailure(taskError(new Error(words)), 'prog');
+  const fail = (words: string) => startFailure(taskError(new Error(words)));
   expect(fail('OCI runtime create failed: exec: "prog": executable file not found in $PATH')).toMatchObject({
     exitCode: 127,
     error: {

@@ -23,7 +23,7 @@ test.each([
   [{ AutoRemove: true, RestartPolicy: { Name: 'always' } }, "can't create 'AutoRemove' container with restart policy"],
   [{ RestartPolicy: { Name: 'sometimes' } }, "invalid restart policy: unknown policy 'sometimes'"],
   [{ RestartPolicy: { Name: 'always', MaximumRetryCount: 3 } }, "can only be used with 'on-failure'"],
-  [{ CapDrop: ['NOPE'] }, 'invalid CapDrop: unknown capability: "NOPE"'],
+  [{ CapDrop: ['NOPE'] }, 'invalid CapDrop: unknown capability: "CAP_NOPE"'],
   [{ PortBindings: { 'x/tcp': [] } }, 'invalid port specification: "x"'],
   [{ NetworkMode: 'container:a', Dns: ['1.1.1.1'] }, 'conflicting options: dns and the network mode'],
   [{ Sysctls: { 'kernel.panic': '1' } }, "sysctl 'kernel.panic' is not whitelisted"],

@@ -30,7 +30,7 @@ export function imageRoutes(stores: Stores): readonly ApiRoute[] {
         const images = listImages({ all: queryFlag(query, 'all'), filters: all, sharedSize }, stores);
         return reply.json(
           200,
-          images.map((image) => renderSummary(image, -1)),
+          images.map((listed) => renderSummary(listed, stores.users.containersUsing(listed.image.id).length)),
         );
       },
     },

@@ -109,8 +109,8 @@ export const inspectShims: readonly VersionShim[] = [
   },
   {
     before: '1.45',
-    why: 'Container and ContainerConfig told about the build container',
-    response: (body) => (isObject(body) ? { ...body, Container: '', ContainerConfig: legacyConfig } : body),
+    why: 'ContainerConfig told about the build container',
+    response: (body) => (isObject(body) ? { ...body, ContainerConfig: legacyConfig } : body),
   },
   {
     before: '1.44',
@@ -125,20 +125,29 @@ function withVirtualSize(item: Record<string, unknown>): Record<string, unknown>
 
 export const listShims: readonly VersionShim[] = [
   {
+    before: '1.51',
+    why: 'containers of an image were counted for the disk usage only',
+    response: (body) => mapItems(body, (item) => ({ ...item, Containers: -1 })),
+  },
+  {
     before: '1.44',
     why: 'VirtualSize repeated Size',
     response: (body) => mapItems(body, withVirtualSize),
   },
   {
     before: '1.43',
-    why: 'an image without names was shown as <none>',
+    why: 'an image without names was shown as <none>, and without digests as null',
     response: (body) =>
       mapItems(body, (item) => {
         const unnamed = (item.RepoTags as unknown[]).length === 0 && (item.RepoDigests as unknown[]).length === 0;
-        return unnamed ? { ...item, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] } : item;
+        if (unnamed) return { ...item, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
+        return { ...item, RepoDigests: nullIfEmpty(item.RepoDigests as unknown[]) };
       }),
   },
 ];
+
+/** As a list that nothing was put into is written in JSON. */
+export const nullIfEmpty = <T>(list: readonly T[]): readonly T[] | null => (list.length > 0 ? list : null);
 
 function mapItems(body: unknown, change: (item: Record<string, unknown>) => Record<string, unknown>): unknown {
   return Array.isArray(body) ? body.map((item) => (isObject(item) ? change(item) : item)) : body;

@@ -85,7 +85,7 @@ describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
         Id: imageId,
         RepoTags: ['app:latest', 'app:v1'],
         Size: 27,
-        Containers: -1,
+        Containers: 0,
         SharedSize: -1,
         Labels: { purpose: 'test' },
       }),

@@ -17,7 +17,9 @@ export function assertEndpointRequest(request: EndpointRequest, network: Network
   ];
   if ((request.aliases?.length ?? 0) > 0 && !hasResolver(network))
     problems.unshift('network-scoped alias is supported only for containers in user defined networks');
-  if (problems.length > 0) throw invalidParameter(`invalid endpoint settings:\n${problems.join('\n')}`);
+  if (problems.length === 0) return;
+  const list = problems.length === 1 ? problems : problems.map((problem) => `* ${problem}`);
+  throw invalidParameter(`invalid endpoint settings:\n${list.join('\n')}`);
 }
 
 /** Settings for the interface: `net.ipv4.conf.IFNAME.log_martians=1` and the like. */

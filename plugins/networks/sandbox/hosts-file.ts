@@ -42,5 +42,7 @@ export function extraHosts(entries: readonly string[], hostGateways: readonly st
 
 /** The names a container has for its own addresses. */
 export function ownNames(hostname: string, domainname: string): string {
-  return domainname === '' ? hostname : `${hostname}.${domainname} ${hostname}`;
+  if (domainname !== '') return `${hostname}.${domainname} ${hostname}`;
+  const [first = ''] = hostname.split('.', 1);
+  return first === hostname || first === '' ? hostname : `${hostname} ${first}`;
 }

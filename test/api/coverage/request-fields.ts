@@ -205,7 +205,12 @@ const hostConfig: RequestField[] = [
   refused('HostConfig.StorageOpt{}', host({ StorageOpt: { size: '1G' } }), 400, /^--storage-opt is supported only for/),
   ...works('HostConfig.', 'Tmpfs{}', MOUNTS, 'a tmpfs has the size, mode and options that were asked for'),
   ...works('HostConfig.', 'Runtime', NETWORK, 'the container that a create of another runtime makes runs on it'),
-  refused('HostConfig.Isolation', host({ Isolation: 'hyperv' }), 400, /invalid isolation 'hyperv' on linux/),
+  refused(
+    'HostConfig.Isolation',
+    host({ Isolation: 'hyperv' }),
+    400,
+    /invalid isolation \(hyperv\): linux only supports 'default'/,
+  ),
   ...works('HostConfig.', 'MaskedPaths[] ReadonlyPaths[]', PROCESS, 'paths are masked and read-only as asked'),
 ];
 
