@@ -9,7 +9,7 @@ import { announcesBody } from '../request/json-body';
 import { detachParser } from '../streams/detach-parser';
 import { discardBody } from '../streams/discard-body';
 import { closeGently } from '../streams/hijacked-connection';
-import { hijackHead } from '../streams/status-line';
+import { hijackHead, writeHead } from '../streams/status-line';
 import type { Wire } from './wire';
 
 /** A request as Node's parser delivers it. */
@@ -42,7 +42,7 @@ export class RequestWire implements Wire {
     await discardBody(this.request);
     detachParser(socket, this.response);
     // Without "Connection: Upgrade" Node takes the request for an ordinary one; dockerd looks at Upgrade alone.
-    socket.write(hijackHead(this.request.headers.upgrade, contentType, headers));
+    await writeHead(socket, hijackHead(this.request.headers.upgrade, contentType, headers));
     return socket;
   }
 

@@ -8,7 +8,7 @@ import { bodyDecoder } from '../streams/body-framing';
 import { discardBody } from '../streams/discard-body';
 import { FramedBody } from '../streams/framed-body';
 import { closeGently } from '../streams/hijacked-connection';
-import { hijackHead } from '../streams/status-line';
+import { hijackHead, writeHead } from '../streams/status-line';
 import { acceptWebSocket } from '../streams/websocket-connection';
 import type { Wire } from './wire';
 
@@ -63,7 +63,7 @@ export class UpgradeWire implements Wire {
     await discardBody(this.body);
     response.detachSocket(socket);
     socket.removeAllListeners('drain');
-    socket.write(hijackHead(this.request.headers.upgrade ?? '', contentType, headers));
+    await writeHead(socket, hijackHead(this.request.headers.upgrade ?? '', contentType, headers));
     return socket;
   }
 

@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 /**
  * The head of a hijacked answer: `101 UPGRADED` for a client that asked to upgrade, a bare `200 OK` for one that
  * did not. @see Docker Engine API, POST /containers/{id}/attach, "Hijacking"
@@ -15,4 +17,12 @@ export function hijackHead(
       : ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', `Upgrade: ${protocol}`];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/**
+ * Writes the head and waits until it is on its way: whoever takes the connection over may write past Node's streams,
+ * and over TLS a second write during the first ends the process. A client that is gone is noticed later.
+ */
+export function writeHead(connection: Writable, head: string): Promise<void> {
+  return new Promise((resolve) => connection.write(head, () => resolve()));
 }

@@ -148,9 +148,7 @@ export function parseBlkio(content: string): BlockIoEntry[] {
   return content.split('\n').flatMap((line) => {
     const match = /^(\d+):(\d+) (\w+) (\d+)$/.exec(line);
     if (!match) return [];
-    return [
-      { major: Number(match[1]), minor: Number(match[2]), op: (match[3] ?? '').toLowerCase(), value: Number(match[4]) },
-    ];
+    return [{ major: Number(match[1]), minor: Number(match[2]), op: match[3]!, value: Number(match[4]) }];
   });
 }
 

@@ -6,6 +6,7 @@ import { isAlive } from '../run/state';
 import { type Sample, takeSample } from './sample';
 
 const PERIOD_MS = 1000;
+const NEVER = '0001-01-01T00:00:00Z';
 
 export interface StatsOptions {
   readonly stream: boolean;
@@ -63,24 +64,26 @@ function renderStats(
   before: { sample: Sample | undefined; at: string } | undefined,
   { logs }: Pick<Engine, 'logs'>,
 ): Record<string, unknown> {
+  // Only the old hierarchy has these counters, which this kernel's schedulers leave empty.
+  const unused = sample?.cpu.perCpuNs ? [] : null;
   const counters = ['rx_bytes', 'rx_packets', 'rx_errors', 'rx_dropped'] as const;
   return {
     name: `/${container.record.name}`,
     id: container.id,
-    read: at,
-    preread: before?.at ?? '0001-01-01T00:00:00Z',
+    read: sample ? at : NEVER,
+    preread: before?.at ?? NEVER,
     pids_stats: sample
       ? { current: sample.pids.current, ...(sample.pids.limit === undefined ? {} : { limit: sample.pids.limit }) }
       : {},
     blkio_stats: {
       io_service_bytes_recursive: sample?.blockIo.bytes ?? null,
       io_serviced_recursive: sample?.blockIo.operations ?? null,
-      io_queue_recursive: null,
-      io_service_time_recursive: null,
-      io_wait_time_recursive: null,
-      io_merged_recursive: null,
-      io_time_recursive: null,
-      sectors_recursive: null,
+      io_queue_recursive: unused,
+      io_service_time_recursive: unused,
+      io_wait_time_recursive: unused,
+      io_merged_recursive: unused,
+      io_time_recursive: unused,
+      sectors_recursive: unused,
     },
     num_procs: 0,
     // Not in the API's definition, whose clients read over what they do not know.

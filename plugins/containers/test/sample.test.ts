@@ -92,7 +92,7 @@ test('usage of a container of version 1 hierarchies', async () => {
     cpu: { totalNs: 5000, perCpuNs: [3000, 2000], userNs: 30_000_000, throttledPeriods: 2, throttledNs: 700 },
     memory: { usage: 1000, maxUsage: 2000, limit: 67_108_864, failures: 4, stats: { total_inactive_file: 5 } },
     pids: { current: 2, limit: 50 },
-    blockIo: { bytes: [{ major: 254, minor: 0, op: 'read', value: 4096 }] },
+    blockIo: { bytes: [{ major: 254, minor: 0, op: 'Read', value: 4096 }] },
   });
 });
 

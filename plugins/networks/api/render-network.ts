@@ -53,18 +53,13 @@ function ipamConfig(network: NetworkRecord): unknown {
   const shown: unknown[] = asked.map((entry) => ({
     Subnet: entry.subnet,
     ...(entry.ipRange ? { IPRange: entry.ipRange } : {}),
-    ...(gatewayOf(network, entry) ? { Gateway: gatewayOf(network, entry) } : {}),
+    ...(entry.gateway ? { Gateway: entry.gateway } : {}),
     ...(Object.keys(entry.auxAddresses).length > 0 ? { AuxiliaryAddresses: entry.auxAddresses } : {}),
   }));
   for (const pool of network.pools)
     if (!asked.some((entry) => entry.subnet.includes(':') === (pool.version === 6)))
       shown.push({ Subnet: pool.pool, ...(pool.gateway ? { Gateway: pool.gateway.split('/')[0] } : {}) });
   return shown;
-}
-
-function gatewayOf(network: NetworkRecord, entry: NetworkRecord['ipam']['config'][number]): string {
-  if (entry.gateway !== '') return entry.gateway;
-  return network.pools.find((pool) => pool.pool === entry.subnet)?.gateway.split('/')[0] ?? '';
 }
 
 function nullWhenEmpty(options: Readonly<Record<string, string>>): Readonly<Record<string, string>> | null {
