@@ -107,9 +107,11 @@ export class RemoteLogWriter implements LogWriter {
         timeoutMs: closeMs,
         retry: noRetry,
       });
-      if (taken) await inTime(stopped, STOP_MS);
-      else stopped.catch(() => undefined);
+      const answered = taken && (await inTime(stopped, STOP_MS));
+      stopped.catch(() => undefined);
       if (!this.fifo.empty || this.held.length > 0) throw unavailable('it does not read');
+      // It may die before it has stored what it has read. One that can be asked is asked later.
+      if (!answered && this.stored !== undefined) throw unavailable('it has not said that it is done');
     } catch (error) {
       await inTime(this.offering ?? Promise.resolve(), STOP_MS);
       const left = [...this.held, ...(await this.takeBack())];
@@ -206,14 +208,14 @@ export async function startLogging(
   });
 }
 
-/** Waits for `work`, but not long; it goes on then. */
-async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+/** Waits for `work`, but not long; it goes on then. @returns whether it was done */
+async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
   });
   try {
-    await Promise.race([work, late]);
+    return await Promise.race([work.then(() => true), late]);
   } finally {
     clearTimeout(timer);
     work.catch(() => undefined);

@@ -87,7 +87,7 @@ test('who did not ask for it is sent what dockerd sends, and nothing else', asyn
       RequestBody: Buffer.from('{"Name":"bytes"}').toString('base64'),
       // As Go writes a map.
       RequestHeaders: { Connection: 'close', 'Content-Length': '16', 'Content-Type': 'application/json', 'X-One': '1' },
-    })}`,
+    })}\n`,
   );
   const answer = JSON.parse(sent[1]!.replace('/AuthZPlugin.AuthZRes ', ''));
   expect(Object.keys(answer)).toEqual([
