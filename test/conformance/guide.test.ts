@@ -18,6 +18,7 @@ afterAll(() => rmSync(author, { recursive: true, force: true }));
 /** Everything as on an author's machine: the packed SDK, `gantryd` and `npx` on the PATH. @returns what to put there */
 function settle(folder: string): string {
   symlinkSync(join(author, 'node_modules'), join(folder, 'node_modules'));
+  symlinkSync(join(__dirname, '../../examples'), join(folder, 'examples'));
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   const program = (name: string, text: string) =>
@@ -29,7 +30,7 @@ function settle(folder: string): string {
   return bin;
 }
 
-describe.each(['every-kind.md', 'first-plugin.md'])('%s, followed to the letter', (page) => {
+describe.each(['every-kind.md', 'first-plugin.md', 'api-routes.md'])('%s, followed to the letter', (page) => {
   let reader: GuideReader;
   // Before the daemon is disposed of, which looks for what was left.
   afterAll(() => reader?.end());

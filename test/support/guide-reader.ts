@@ -58,6 +58,7 @@ export class GuideReader {
 
   private here(text: string): string {
     return text
+      .replaceAll('/var/run/docker.sock', this.daemon.socketPath)
       .replaceAll('/run/docker/plugins', join(this.daemon.folder, 'plugins'))
       .replaceAll('/run/docker', this.daemon.execRoot)
       .replaceAll('/srv', join(this.daemon.folder, 'srv'))

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type ApiReply, cancelled, EngineError, type ErrorKind, errorMessage, systemError } from '@gantry/sdk';
 import { parsePluginAddress, tlsNameOf } from '@gantry/sdk/client';
@@ -20,6 +21,7 @@ type Forward = Extract<ApiReply, { kind: 'forward' }>;
 const headMs = 60_000;
 /** Answers up to this size are shown whole to authorization plugins (P-AZ-3). */
 const shownBytes = 64 * 1024;
+const shortBodyBytes = 64 * 1024;
 
 /** Passes a request on to a plugin's socket, and its answer back. @throws unavailable, deadline  it does not answer */
 export async function sendForward(
@@ -114,7 +116,7 @@ function ask(exchange: Exchange, forward: Forward): Promise<IncomingMessage> {
     proxy.web(incoming, exchange.response, {
       target: targetOf(forward),
       selfHandleResponse: true,
-      buffer: exchange.body,
+      buffer: { pipe: (call: ClientRequest) => giveBody(exchange, call) } as unknown as Readable,
       // Over TLS the header names whom the certificate must name.
       headers: {
         host: forward.tls === undefined ? 'plugin.gantry.localhost' : new URL(forward.address).hostname,
@@ -123,6 +125,20 @@ function ask(exchange: Exchange, forward: Forward): Promise<IncomingMessage> {
     });
     incoming.url = original;
   });
+}
+
+/**
+ * A short body goes out in one piece with the head. Node ends a request with one more, empty write: a plugin that
+ * answers and closes at once would break it, and its answer would be lost.
+ */
+function giveBody({ headers, body }: Exchange, call: ClientRequest): ClientRequest {
+  const length = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
+  if (length === undefined || length > shortBodyBytes) return body.pipe(call);
+  buffer(body).then(
+    (whole) => void call.end(whole),
+    (error: Error) => void call.destroy(error),
+  );
+  return call;
 }
 
 function targetOf({ address, tls }: Forward): NonNullable<ServerOptions['target']> {
@@ -202,7 +218,7 @@ function askUpgrade(exchange: Exchange, forward: Forward): Promise<IncomingMessa
     call.once('error', (error) => reject(unreached(forward, error, exchange)));
     call.once('close', () => clearTimeout(timer));
   });
-  exchange.body.pipe(call);
+  giveBody(exchange, call);
   return answered;
 }
 

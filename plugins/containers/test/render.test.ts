@@ -102,8 +102,8 @@ test('cgroups are found in both hierarchies', () => {
 
 test('block device counters are read from both hierarchies', () => {
   expect(parseBlkio('8:0 Read 4096\n8:0 Write 0\nTotal 4096\n')).toEqual([
-    { major: 8, minor: 0, op: 'read', value: 4096 },
-    { major: 8, minor: 0, op: 'write', value: 0 },
+    { major: 8, minor: 0, op: 'Read', value: 4096 },
+    { major: 8, minor: 0, op: 'Write', value: 0 },
   ]);
   expect(parseIoStat('8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n')).toEqual({
     bytes: [
