@@ -24,5 +24,7 @@ export function hijackHead(
  * and over TLS a second write during the first ends the process. A client that is gone is noticed later.
  */
 export function writeHead(connection: Writable, head: string): Promise<void> {
+  // Between two owners nobody else listens.
+  connection.on('error', () => {});
   return new Promise((resolve) => connection.write(head, () => resolve()));
 }
