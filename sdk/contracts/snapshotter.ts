@@ -30,8 +30,17 @@ export interface Snapshotter {
    * @throws conflict  the layer exists or is being made
    */
   prepareLayer(chainId: string, parentChainId: string | undefined): Promise<{ readonly path: string }>;
-  /** Makes the prepared layer durable and visible. @throws not-found  it is not prepared, or its parent is missing */
+  /**
+   * Makes the prepared layer visible, and durable unless there is a `sync`.
+   *
+   * @throws not-found  it is not prepared, or its parent is missing
+   */
   commitLayer(chainId: string, sizeBytes: number): Promise<void>;
+  /**
+   * For snapshotters whose `commitLayer` does not wait for the disk: what was committed before the call survives a loss
+   * of power when this resolves. Until then whoever committed has to find out whether a layer did.
+   */
+  sync?(): Promise<void>;
   /** Drops a layer that was prepared and not committed. Repeatable. */
   abortLayer(chainId: string): Promise<void>;
   hasLayer(chainId: string): Promise<boolean>;

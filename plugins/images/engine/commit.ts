@@ -119,6 +119,8 @@ async function commitLayer(
       ? { ...layer, unpacked: { directory, recipePath: path, sizeBytes: fileBytes, tarSizeBytes: sizeBytes } }
       : { ...layer, open: async () => ({ path, offset: 0, length: sizeBytes }) };
     await layers.ensure([source], signal);
+    // What only this container had cannot be fetched or built again.
+    if (!consume) await layers.flush();
     return { diffId, chainId };
   } finally {
     await rm(path, { force: true });

@@ -79,6 +79,7 @@ export async function openStores(
   const scratch = await Scratch.open(join(stateDir, 'tmp'));
   const content = await ContentStore.open(join(stateDir, 'content'));
   const layers = await LayerStore.open(join(stateDir, 'layers'), snapshotter, workers, log);
+  onStop(async () => layers.close());
   const images = await ImageStore.open(join(stateDir, 'images'), content, layers, log);
   const references = await ReferenceStore.open(join(stateDir, 'repositories.json'));
   await references.prune((id) => images.get(id) !== undefined);

@@ -58,6 +58,10 @@ export class OverlaySnapshotter implements Snapshotter {
     await this.layers.commit(chainId, sizeBytes, { link: await this.makeLink(chainId) });
   }
 
+  sync(): Promise<void> {
+    return this.layers.sync();
+  }
+
   abortLayer(chainId: string): Promise<void> {
     return this.layers.abort(chainId);
   }

@@ -5,7 +5,7 @@ import type { CoalescedSync } from './coalesced-sync';
 import { hexOf } from './layout';
 import type { Layer, SnapshotRecords } from './snapshot-records';
 
-/** Committed layers as one directory each: staged, flushed, then renamed to the chainID. */
+/** Committed layers as one directory each: staged, then renamed to the chainID, and on the disk after the next `sync`. */
 export class LayerDirectories {
   private readonly prepared = new Map<string, { path: string; parent: string | undefined }>();
   private sequence = 0;
@@ -32,12 +32,15 @@ export class LayerDirectories {
     if (prepared === undefined) throw notFound(`layer ${chainId} is not prepared`);
     const layer: Layer = { chainId, parent: prepared.parent, ...more, sizeBytes };
     await writeFile(join(prepared.path, 'layer.json'), JSON.stringify(layer));
-    await this.flush.sync();
     if (prepared.parent !== undefined && !layers.has(prepared.parent))
       throw notFound(`parent layer ${prepared.parent} of ${chainId} is not committed`);
     await rename(prepared.path, layout.directory(hexOf(chainId)));
     this.prepared.delete(chainId);
     layers.set(chainId, layer);
+  }
+
+  sync(): Promise<void> {
+    return this.flush.sync();
   }
 
   async abort(chainId: string): Promise<void> {

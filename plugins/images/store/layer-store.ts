@@ -1,11 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorKind, invalidParameter, type Logger, notFound, type Snapshotter } from '@gantry/sdk';
+import { errorKind, invalidParameter, type Logger, notFound, type Snapshotter, writeFileAtomically } from '@gantry/sdk';
+import { readLayerArchive } from '../archive/layer-archive';
+import { CoalescedSync } from '../snapshots/coalesced-sync';
 import { inheritDirectories } from '../snapshots/inherit-directories';
 import type { FileRange } from '../unpack/decompress';
 import type { LayerWorkers } from '../unpack/layer-workers';
 import type { UnpackResult } from '../unpack/unpack-layer';
+import { currentBoot, UnsyncedLayers } from './unsynced-layers';
 
 export interface LayerRecord {
   readonly chainId: string;
@@ -15,6 +18,8 @@ export interface LayerRecord {
   readonly sizeBytes: number;
   /** Bytes of the uncompressed archive. */
   readonly tarSizeBytes: number;
+  /** The start of the machine that made it, until it is on the disk. After another one it must be looked at. */
+  readonly unsyncedSince?: string;
 }
 
 type LayerSizes = Pick<LayerRecord, 'sizeBytes' | 'tarSizeBytes'>;
@@ -59,23 +64,42 @@ export class LayerStore {
   private readonly records = new Map<string, LayerRecord>();
   private readonly holders = new Map<string, number>();
   private readonly underway = new Map<string, Promise<void>>();
+  private readonly unsynced: UnsyncedLayers;
   private sequence = 0;
 
   private constructor(
     private readonly folder: string,
     private readonly snapshotter: Snapshotter,
     private readonly workers: LayerWorkers,
+    private readonly boot: string,
     private readonly log: Logger,
-  ) {}
+  ) {
+    const own = new CoalescedSync(folder);
+    const sync = async () => {
+      await snapshotter.sync?.();
+      // The snapshotter's folder may be on another file system; where it is not, nothing is left to write.
+      await own.sync();
+    };
+    this.unsynced = new UnsyncedLayers(sync, (chainIds) => this.markSynced(chainIds), log);
+  }
 
   /** Reads the records; forgets layers of which only a half is there. Call `collect` once all holders have come. */
   static async open(folder: string, snapshotter: Snapshotter, workers: LayerWorkers, log: Logger): Promise<LayerStore> {
-    const self = new LayerStore(folder, snapshotter, workers, log);
+    const self = new LayerStore(folder, snapshotter, workers, await currentBoot(), log);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(self.staging, { recursive: true, force: true });
     await mkdir(self.staging, { mode: 0o700 });
     await self.load();
     return self;
+  }
+
+  /** Resolves when the layers that are there are on the disk. */
+  flush(): Promise<void> {
+    return this.unsynced.flush();
+  }
+
+  close(): void {
+    this.unsynced.close();
   }
 
   get(chainId: string): LayerRecord | undefined {
@@ -206,12 +230,13 @@ export class LayerStore {
           ? await this.unpack(source, staged, parentReady, signal)
           : await this.adopt(source, staged);
       const record: LayerRecord = { chainId, parent, diffId, sizeBytes, tarSizeBytes };
-      await writeFile(join(staged, 'record.json'), JSON.stringify(record));
+      await writeFile(join(staged, 'record.json'), JSON.stringify({ ...record, unsyncedSince: this.boot }));
       signal.throwIfAborted();
       await this.snapshotter.commitLayer(chainId, sizeBytes);
       await rename(staged, join(this.folder, hex(chainId)));
       this.records.set(chainId, record);
       if (parent !== undefined) this.hold(parent);
+      this.unsynced.add(chainId);
       // Not earlier: a crash before this must find the archive again.
       await source.done?.('settled');
     } catch (error) {
@@ -260,6 +285,7 @@ export class LayerStore {
   }
 
   private async erase(chainId: string): Promise<void> {
+    this.unsynced.forget(chainId);
     // The record goes first: a snapshot without one is collected at the next start.
     await rm(join(this.folder, hex(chainId)), { recursive: true, force: true });
     await this.snapshotter.removeLayer(chainId);
@@ -270,6 +296,9 @@ export class LayerStore {
     const read = await Promise.all(names.map((name) => this.readRecord(name)));
     for (const record of read) if (record !== undefined) this.records.set(record.chainId, record);
     for (const record of this.list()) if (!(await this.isWhole(record))) this.records.delete(record.chainId);
+    for (const record of this.list()) if (record.unsyncedSince !== undefined) await this.lookAgain(record);
+    // What stands on a layer that was damaged goes with it.
+    for (const record of this.list()) if (!(await this.isWhole(record))) this.records.delete(record.chainId);
     for (const name of names) {
       if (!this.records.has(`sha256:${name}`)) await rm(join(this.folder, name), { recursive: true, force: true });
     }
@@ -279,12 +308,44 @@ export class LayerStore {
   }
 
   private async isWhole(record: LayerRecord): Promise<boolean> {
-    for (let at: LayerRecord | undefined = record; at !== undefined; ) {
+    for (let at = this.records.get(record.chainId); at !== undefined; ) {
       if (!(await this.snapshotter.hasLayer(at.chainId))) return false;
       if (at.parent === undefined) return true;
       at = this.records.get(at.parent);
     }
     return false;
+  }
+
+  /** A layer of which only this start of the machine, or an earlier one, knows that it was written. */
+  private async lookAgain({ unsyncedSince, ...record }: LayerRecord): Promise<void> {
+    const { chainId } = record;
+    this.records.set(chainId, record);
+    if (unsyncedSince !== this.boot) {
+      this.log.info('checking a layer that was new when the machine went down', { chainId });
+      try {
+        for await (const _ of readLayerArchive(record, this));
+      } catch (error) {
+        this.log.error('dropping a layer that did not reach the disk', { chainId, error: String(error) });
+        this.records.delete(chainId);
+        return;
+      }
+    }
+    this.unsynced.add(chainId);
+  }
+
+  private async markSynced(chainIds: readonly string[]): Promise<void> {
+    for (const chainId of chainIds) {
+      const record = this.records.get(chainId);
+      if (record === undefined) continue;
+      const path = join(this.folder, hex(chainId), 'record.json');
+      // Not durably: whoever finds the old one looks at the layer once more.
+      await writeFileAtomically(path, JSON.stringify(record), { durable: false }).catch(
+        (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+          // Removed meanwhile.
+        },
+      );
+    }
   }
 
   private async readRecord(name: string): Promise<LayerRecord | undefined> {

@@ -58,6 +58,10 @@ export class VfsSnapshotter implements Snapshotter {
     return this.layers.commit(chainId, sizeBytes);
   }
 
+  sync(): Promise<void> {
+    return this.layers.sync();
+  }
+
   abortLayer(chainId: string): Promise<void> {
     return this.layers.abort(chainId);
   }
