@@ -26,6 +26,7 @@ import { specJson, taskStatus } from './shim/task-service';
 import { ContainerTask, type TaskEnvironment } from './task/container-task';
 import { retainedOutput } from './task/output-stream';
 import { ProcessHandle } from './task/process-handle';
+import { ProgramStart } from './task/program-start';
 import type { Slots } from './task/slots';
 import { openStdin } from './task/stdin-fifo';
 import { exitStatusOf } from './ttrpc/messages';
@@ -82,7 +83,7 @@ export class ShimRuntime implements Runtime {
       // A pause or resume that was cut off with the daemon before this one may be half done: the shim knows nothing of
       // it, and refuses what does not fit to what it knows.
       await environment.cgroup?.freeze(paused);
-      const task = new ContainerTask(id, handle, environment, paused);
+      const task = new ContainerTask(id, handle, environment, { paused });
       this.tasks.set(id, task);
       return task;
     } catch (error) {
@@ -169,7 +170,10 @@ export class ShimRuntime implements Runtime {
       const stdin = request.openStdin ? await openStdin(stdinPath, () => service.closeStdin(id, ''), true) : undefined;
       const handle = new ProcessHandle(service, id, '', request.terminal, { stdin, stdout, stderr });
       if (request.checkpoint === undefined) handle.follow(pid);
-      const task = new ContainerTask(id, handle, environment);
+      // The first process of other shims may be no program of the container at all.
+      const becomesProgram = request.checkpoint === undefined && runtime.binary !== undefined;
+      const programStart = becomesProgram ? new ProgramStart(pid) : undefined;
+      const task = new ContainerTask(id, handle, environment, { programStart });
       this.tasks.set(id, task);
       return task;
     } catch (error) {

@@ -20,6 +20,7 @@ import { specAny, taskStatus } from '../shim/task-service';
 import { startExec } from './exec-process';
 import { releaseUnread } from './output-stream';
 import type { ProcessHandle } from './process-handle';
+import type { ProgramStart } from './program-start';
 
 const SIGKILL = 9;
 const EXIT_MS = 10_000;
@@ -48,6 +49,8 @@ export interface TaskEnvironment {
 export class ContainerTask implements Task {
   private readonly execs = new Set<ProcessHandle>();
   private paused: boolean;
+  /** Absent where the first process is the program from the beginning. */
+  private readonly programStart: ProgramStart | undefined;
   private wasOomKilled = false;
   private deletion: Promise<void> | undefined;
   private detached = false;
@@ -56,9 +59,10 @@ export class ContainerTask implements Task {
     readonly id: string,
     private readonly init: ProcessHandle,
     private readonly environment: TaskEnvironment,
-    paused = false,
+    { paused = false, programStart }: { readonly paused?: boolean; readonly programStart?: ProgramStart } = {},
   ) {
     this.paused = paused;
+    this.programStart = programStart;
     void init.service.client.closed.then(() => this.onShimGone());
   }
 
@@ -72,6 +76,7 @@ export class ContainerTask implements Task {
 
   async start(): Promise<void> {
     const pid = await this.init.service.start(this.id);
+    this.programStart?.started();
     // One that goes on from a checkpoint has had no process so far.
     if (this.init.pid === 0) this.init.follow(pid);
   }
@@ -81,6 +86,8 @@ export class ContainerTask implements Task {
   }
 
   async kill(signal: number): Promise<void> {
+    // What nothing survives need not wait.
+    if (signal !== SIGKILL) await this.programStart?.inPlace();
     this.init.signal(signal);
     // A frozen process dies of SIGKILL only when it is thawed; other signals wait for the resume. It may be frozen
     // without our knowledge: by hand, or by a pause that was cut off.

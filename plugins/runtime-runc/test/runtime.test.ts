@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task, TaskCreate } from '@gantry/sdk';
 import { CgroupDirectories } from '../oci/cgroup-directories';
@@ -92,6 +92,23 @@ describe.each(['runc', 'crun'])('%s', (name) => {
     expect((await task.wait()).code).toBe(137);
     await expect(task.kill(9)).rejects.toMatchObject({ kind: 'not-found' });
     await task.delete();
+  });
+
+  test('a signal right after the start is for the program, not for the runtime that is still in its place', async () => {
+    const id = newId();
+    const spec = busyboxSpec(bed, id, ['sleep', '1000']);
+    // Run between the answer to the start and the exec of the program. runc's Go would end with 2 on the signal.
+    const task = await create([], {
+      id,
+      spec: { ...spec, hooks: { startContainer: [{ path: '/bin/sleep', args: ['sleep', '0.3'], env: [] }] } },
+    });
+    await task.start();
+    await task.kill(15);
+    expect(await readlink(`/proc/${task.pid}/exe`)).toContain('busybox');
+    await task.kill(9);
+    expect((await task.wait()).code).toBe(137);
+    await task.delete();
+    await expectNothingLeft(id);
   });
 
   test('a terminal has the size it was given', async () => {
