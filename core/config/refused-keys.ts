@@ -18,13 +18,10 @@ const same = (name: string, takes: 'switch' | 'one', reason: string): Refusal =>
 const keyOnly = (name: string, reason: string): Refusal => ({ keys: [name], flags: [], takes: 'one', reason });
 
 const swarm = 'cluster mode is not part of this daemon';
-const dockers = 'it concerns docker’s use of containerd; containers run under their own shims here';
 const removed = 'dockerd has removed it; take it out';
 
 export const refusals: readonly Refusal[] = [
-  same('containerd-namespace', 'one', dockers),
-  both('containerd-plugin-namespace', 'containerd-plugins-namespace', 'one', dockers),
-  same('cri-containerd', 'switch', dockers),
+  same('cri-containerd', 'switch', 'it concerns docker’s use of containerd; containers run under their own shims here'),
   same('apparmor-profile', 'one', 'AppArmor profiles are not supported'),
   same('userland-proxy-path', 'one', 'the userland proxy is built in; switch it with "userland-proxy"'),
   same('network-control-plane-mtu', 'one', swarm),

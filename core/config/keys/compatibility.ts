@@ -29,6 +29,9 @@ const features: ConfigSchema<Readonly<Record<string, boolean>>> = {
   },
 };
 
+const ownNamespaces =
+  'containers run under their own shims here, and those of each daemon are kept apart without names';
+
 /** What dockerd's own unit files and common configurations ask for. */
 export const compatibilityKeys = {
   features: key<Readonly<Record<string, boolean>>>({
@@ -62,6 +65,24 @@ export const compatibilityKeys = {
     noEffect: 'containers run under their own shims here, without a containerd daemon',
     example: '/run/containerd/containerd.sock',
     about: 'Taken because unit files of dockerd give it; has no effect',
+  }),
+  'containerd-namespace': key({
+    schema: string(),
+    fallback: 'moby',
+    flag: flagOf.string('containerd-namespace'),
+    reload: 'live',
+    noEffect: ownNamespaces,
+    example: 'engine-2',
+    about: 'Taken because scripts that start several daemons give it; has no effect',
+  }),
+  'containerd-plugin-namespace': key({
+    schema: string(),
+    fallback: 'plugins.moby',
+    flag: flagOf.string('containerd-plugins-namespace'),
+    reload: 'live',
+    noEffect: ownNamespaces,
+    example: 'plugins.engine-2',
+    about: 'Taken because scripts that start several daemons give it; has no effect',
   }),
   'raw-logs': key({
     schema: boolean(),

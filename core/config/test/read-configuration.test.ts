@@ -48,8 +48,8 @@ test('the name of a flag used as a key is refused with the right key', () => {
 });
 
 test('a key of dockerd that is not served is refused with the reason', () => {
-  expect(problemsOf({ 'containerd-namespace': 'x' })[0]).toMatch(
-    /\(\/containerd-namespace\): "containerd-namespace" is not supported: .+/,
+  expect(problemsOf({ 'apparmor-profile': 'x' })[0]).toMatch(
+    /\(\/apparmor-profile\): "apparmor-profile" is not supported: .+/,
   );
   expect(problemsOf({}, '--userns-remap', 'default')).toEqual([
     expect.stringMatching(/--userns-remap: not supported: .+/),
@@ -194,4 +194,9 @@ test('what is taken for compatibility and changes nothing is told with the reaso
     '"containerd" has no effect: containers run under their own shims here, without a containerd daemon',
   ]);
   expect(keysWithoutEffect(read({ containerd: '' }))).toEqual([]);
+  const namespaces = ['--containerd-namespace', 'd1', '--containerd-plugins-namespace', 'd1p'];
+  expect(keysWithoutEffect(read({}, ...namespaces))).toEqual([
+    expect.stringMatching(/^"containerd-namespace" has no effect: /),
+    expect.stringMatching(/^"containerd-plugin-namespace" has no effect: /),
+  ]);
 });
