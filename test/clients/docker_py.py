@@ -1,4 +1,5 @@
 """Walks through the docker package for Python. Usage: docker_py.py HOST PART"""
+import io
 import sys
 import threading
 import time
@@ -159,6 +160,35 @@ def images():
     client.images.remove('py/box:1')
     fails(ImageNotFound, lambda: client.images.remove('py/box:1'), 'No such image: py/box:1')
     assert client.images.prune() == {'ImagesDeleted': None, 'SpaceReclaimed': 0}
+
+
+def origins():
+    older = docker.APIClient(base_url=sys.argv[1], version='1.38')
+    dockerfile = b'FROM busybox\nARG v\nRUN echo $v\nVOLUME /data\nCMD top\n'
+    for line in older.build(fileobj=io.BytesIO(dockerfile), tag='py/origins', buildargs={'v': '1'}, decode=True):
+        assert 'error' not in line, line
+    steps = [older.inspect_image(entry['Id']) for entry in older.history('py/origins')[:3]]
+    assert [step['ContainerConfig']['Cmd'] for step in steps] == [
+        ['/bin/sh', '-c', '#(nop) ', 'CMD ["/bin/sh" "-c" "top"]'],
+        ['/bin/sh', '-c', '#(nop) ', 'VOLUME [/data]'],
+        ['|1', 'v=1', '/bin/sh', '-c', 'echo $v'],
+    ], steps
+    assert steps[0]['ContainerConfig']['Volumes'] == {'/data': {}} and steps[0]['ContainerConfig']['Image'] == steps[1]['Id']
+    box = containers.create('busybox', 'true', hostname='maker')
+    made = older.inspect_image(box.commit('py/origins', 'made').id)
+    assert (made['Container'], made['ContainerConfig']['Hostname']) == (box.id, 'maker')
+    assert 'ContainerConfig' not in client.images.get('py/origins').attrs
+    client.images.remove('py/origins:made')
+    client.images.remove('py/origins')
+
+
+def windows():
+    limits = {'CpuCount': 2, 'CpuPercent': 10}
+    made = client.api._result(client.api._post_json(client.api._url('/containers/create'), data={
+        'Image': 'busybox', 'HostConfig': limits}), True)
+    assert [warning.split()[0] for warning in made['Warnings']] == ['CpuCount', 'CpuPercent'], made
+    kept = containers.get(made['Id']).attrs['HostConfig']
+    assert {name: kept[name] for name in limits} == limits
 
 
 def events():

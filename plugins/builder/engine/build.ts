@@ -45,6 +45,8 @@ export interface StepCommit {
   readonly consume?: boolean;
   readonly layerOf?: { readonly imageId: string; readonly index: number };
   readonly comment?: string;
+  /** What was run in the container. */
+  readonly command?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -118,8 +120,12 @@ export class Build {
   }
 
   /** Makes the image of a step. @returns its id */
-  async commit({ state, createdBy, key, containerId, consume, layerOf, comment, signal }: StepCommit): Promise<string> {
+  async commit(step: StepCommit): Promise<string> {
+    const { state, createdBy, key, containerId, consume, layerOf, comment, signal } = step;
+    const { dialect } = this.request;
     const [os = 'linux', architecture = '', variant] = state.platform.split('/');
+    const containerConfig =
+      createdBy && this.createdAt === undefined ? dialect.container(state, createdBy, step.command) : undefined;
     const { image } = await this.builder.images.commit(
       {
         ...(state.imageId === undefined ? {} : { parentId: state.imageId }),
@@ -128,12 +134,13 @@ export class Build {
         ...(layerOf === undefined ? {} : { layerOf }),
         ...(this.createdAt === undefined ? {} : { createdAt: this.createdAt }),
         config: state.config,
+        ...(containerConfig === undefined ? {} : { containerConfig }),
         lease: this.lease,
         step: key,
         createdBy: createdBy ?? '',
         ...(createdBy === undefined ? { unrecorded: true } : {}),
         author: state.author,
-        comment: comment ?? this.request.dialect.comment,
+        comment: comment ?? dialect.comment,
         ...(state.imageId === undefined ? { platform: { os, architecture, ...(variant ? { variant } : {}) } } : {}),
       },
       signal,

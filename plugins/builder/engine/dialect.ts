@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { ImageConfig } from '@gantry/sdk';
+import type { CommittedState } from './build';
 import type { StageState } from './stage-state';
 import { shellOf } from './stage-state';
 
@@ -28,6 +30,8 @@ export interface BuildDialect {
   readonly recordsTriggers: boolean;
   /** A CMD sets ArgsEscaped. */
   readonly escapesArgs: boolean;
+  /** The config of the container a step ran in, or would have; undefined = the image does not tell. */
+  container(state: CommittedState, createdBy: string, command: readonly string[] | undefined): object | undefined;
   metadata(said: string, state: StageState): string;
   workdir(directory: string, state: StageState): string;
   run(command: string): string;
@@ -43,6 +47,14 @@ export interface BuildDialect {
 /** What a shell would ignore: the step ran no command. */
 const notRun = (text: string, { config }: StageState): string => [...shellOf(config), text].join(' ');
 
+/** The words `notRun` joined, apart again. */
+function commandOf(createdBy: string, config: ImageConfig): readonly string[] {
+  const shell = shellOf(config);
+  const said = createdBy.slice(shell.join(' ').length + 1);
+  const mark = '#(nop) ';
+  return [...shell, ...(said.startsWith(`${mark} `) ? [mark, said.slice(mark.length + 1)] : [said])];
+}
+
 /** dockerd's classic builder. */
 export const classicDialect: BuildDialect = {
   comment: '',
@@ -51,6 +63,11 @@ export const classicDialect: BuildDialect = {
   resolvesBasesFirst: false,
   recordsTriggers: true,
   escapesArgs: false,
+  container: ({ config, imageId = '' }, createdBy, command) => ({
+    ...config,
+    Cmd: command ?? commandOf(createdBy, config),
+    Image: imageId,
+  }),
   metadata: (said, state) => notRun(`#(nop)  ${said}`, state),
   workdir: (directory, state) => notRun(`#(nop) WORKDIR ${directory}`, state),
   run: (command) => command,
@@ -73,6 +90,7 @@ export const buildkitDialect: BuildDialect = {
   resolvesBasesFirst: true,
   recordsTriggers: false,
   escapesArgs: true,
+  container: () => undefined,
   metadata: (said) => said,
   workdir: (directory) => `WORKDIR ${directory}`,
   run: (command) => `RUN ${command} # buildkit`,

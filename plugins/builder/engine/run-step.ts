@@ -29,7 +29,8 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
   const { words: command, script } = commandOf(instruction, state);
   const args = state.args.forRun(state.config.Env ?? []);
   const recorded = args.recorded.length === 0 ? [] : [`|${args.recorded.length}`, ...args.recorded];
-  const createdBy = build.request.dialect.run([...recorded, ...command].join(' '));
+  const ran = [...recorded, ...command];
+  const createdBy = build.request.dialect.run(ran.join(' '));
   const mounts = await prepareMounts(instruction.mounts, script, step);
   try {
     const key = stepKey(step, ['run', command, args.recorded, mounts.key, instruction.network, instruction.security]);
@@ -37,7 +38,7 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
     await mounts.open();
     // A command needs files to run from; the stage has none yet.
     state.imageId ??= await build.commit({ state, createdBy: '', key: stepKey(step, ['empty', state.config]), signal });
-    await runAndCommit({ command, createdBy, key, environment: args.all }, mounts, instruction, step);
+    await runAndCommit({ command, recorded: ran, createdBy, key, environment: args.all }, mounts, instruction, step);
   } finally {
     await mounts.close();
   }
@@ -45,13 +46,15 @@ export async function runStep(instruction: Run, step: Step): Promise<void> {
 
 interface Command {
   readonly command: readonly string[];
+  /** The same, after the build arguments it could see. */
+  readonly recorded: readonly string[];
   readonly createdBy: string;
   readonly key: string;
   readonly environment: readonly string[];
 }
 
 async function runAndCommit(
-  { command, createdBy, key, environment }: Command,
+  { command, recorded, createdBy, key, environment }: Command,
   mounts: PreparedMounts,
   instruction: Run,
   step: Step,
@@ -78,7 +81,8 @@ async function runAndCommit(
     const removeStubs = await mounts.stubs(id);
     await runContainer(id, command, instruction.at, step);
     await removeStubs();
-    const made = await build.commit({ state, createdBy, key, containerId: id, consume: request.remove, signal });
+    const consume = request.remove;
+    const made = await build.commit({ state, createdBy, key, containerId: id, consume, command: recorded, signal });
     state.imageId = made;
     succeeded = true;
   } finally {

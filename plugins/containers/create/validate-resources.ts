@@ -66,6 +66,10 @@ function discardMemory(host: HostConfig, support: LimitSupport, warnings: string
 }
 
 function discardOthers(host: HostConfig, support: LimitSupport, warnings: string[]): void {
+  // Kept in the record: compose files are shared with Windows, and clients compare what they find with what they asked.
+  for (const [field, instead] of WINDOWS_LIMITS)
+    if (host[field] !== 0)
+      warnings.push(`${field} is an option of Windows containers and limits nothing here: use ${instead}`);
   if (host.PidsLimit !== null && !support.pids) {
     if (host.PidsLimit > 0) warnings.push(kernelLacks('PIDs limit capabilities', 'PIDs limit discarded.'));
     host.PidsLimit = null;
@@ -143,11 +147,12 @@ function validateRanges(host: HostConfig): void {
     throw invalidParameter(
       'invalid QoS settings: linux does not support configuration of maximum IOPs (IOMaximumIOps)',
     );
-  if (host.CpuPercent !== 0)
-    throw invalidParameter('CpuPercent is an option of Windows containers: use NanoCpus, or CpuQuota with CpuPeriod');
-  if (host.CpuCount !== 0)
-    throw invalidParameter('CpuCount is an option of Windows containers: use NanoCpus or CpusetCpus');
 }
+
+const WINDOWS_LIMITS = [
+  ['CpuCount', 'NanoCpus or CpusetCpus'],
+  ['CpuPercent', 'NanoCpus, or CpuQuota with CpuPeriod'],
+] as const;
 
 const THROTTLES = ['BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'] as const;
 

@@ -38,8 +38,8 @@ export function imageRoutes(stores: Stores): readonly ApiRoute[] {
       method: 'GET',
       path: '/images/{name...}/json',
       shims: inspectShims,
-      handle({ params, query }) {
-        return reply.json(200, renderInspect(find(params.name!, query, stores), stores));
+      handle({ params, query, apiVersion }) {
+        return reply.json(200, renderInspect(find(params.name!, query, stores), stores, apiVersion));
       },
     },
     {

@@ -1,4 +1,4 @@
-import type { ImageConfig, VersionShim } from '@gantry/sdk';
+import { type ApiVersion, apiVersionAtLeast, type ImageConfig, type VersionShim } from '@gantry/sdk';
 import { createdAt, type ListedImage } from '../engine/list';
 import type { Stores } from '../engine/stores';
 import { familiarString } from '../reference/reference';
@@ -22,7 +22,7 @@ export function renderSummary(listed: ListedImage, containers: number): Record<s
 }
 
 /** ImageInspect of the API. */
-export function renderInspect(image: StoredImage, stores: Stores): Record<string, unknown> {
+export function renderInspect(image: StoredImage, stores: Stores, apiVersion: ApiVersion): Record<string, unknown> {
   const { file } = image;
   const top = image.chainIds.at(-1);
   return {
@@ -46,6 +46,10 @@ export function renderInspect(image: StoredImage, stores: Stores): Record<string
     },
     Metadata: { LastTagTime: image.lastTagTime ?? '0001-01-01T00:00:00Z' },
     Config: renderConfig(file.config),
+    // compose 1.29 finds the anonymous volumes of a container it replaces here.
+    ...(apiVersionAtLeast(apiVersion, '1.45')
+      ? {}
+      : { Container: file.container ?? '', ContainerConfig: { ...legacyConfig, ...file.container_config } }),
   };
 }
 
@@ -106,11 +110,6 @@ export const inspectShims: readonly VersionShim[] = [
     before: '1.50',
     why: 'Config had every field of a container config',
     response: (body) => (isObject(body) ? { ...body, Config: { ...legacyConfig, ...(body.Config as object) } } : body),
-  },
-  {
-    before: '1.45',
-    why: 'ContainerConfig told about the build container',
-    response: (body) => (isObject(body) ? { ...body, ContainerConfig: legacyConfig } : body),
   },
   {
     before: '1.44',

@@ -12,7 +12,8 @@ export interface ImageFile {
   readonly os: string;
   readonly 'os.version'?: string;
   readonly config: ImageConfig;
-  /** Build container's config in images of old engines. */
+  /** The container it was committed from, and its config; what the classic builder made has them. */
+  readonly container?: string;
   readonly container_config?: ImageConfig;
   readonly rootfs: { readonly type: string; readonly diff_ids: readonly string[] };
   readonly history: readonly HistoryEntry[];
@@ -57,6 +58,7 @@ export function parseImageFile(blob: Buffer): ImageFile {
     os: text('os') || 'linux',
     'os.version': text('os.version'),
     config: config as ImageConfig,
+    container: text('container'),
     container_config: isObject(value.container_config) ? (value.container_config as ImageConfig) : undefined,
     rootfs: { type: typeof rootfs.type === 'string' ? rootfs.type : 'layers', diff_ids: diffIds as string[] },
     history: history as HistoryEntry[],

@@ -131,8 +131,7 @@ const resources: RequestField[] = [
     'sysctls, ulimits, the OOM score and shared memory are those asked for',
   ),
   refused('HostConfig.KernelMemoryTCP', host({ KernelMemoryTCP: 1 << 26 }), 400, /KernelMemoryTCP/),
-  refused('HostConfig.CpuCount', host({ CpuCount: 1 }), 400, /CpuCount is an option of Windows/),
-  refused('HostConfig.CpuPercent', host({ CpuPercent: 10 }), 400, /CpuPercent is an option of Windows/),
+  ...works('HostConfig.', 'CpuCount CpuPercent', 'clients/docker-py.test.ts', 'docker-py: %s'),
   refused('HostConfig.IOMaximumIOps', host({ IOMaximumIOps: 1 }), 400, /invalid QoS settings.*IOMaximumIOps/),
   refused(
     'HostConfig.IOMaximumBandwidth',
