@@ -5,7 +5,7 @@ import { punchHole } from '@gantry/sdk/linux/punch-hole';
 import type { TransferThread } from '../transfer/transfer-thread';
 import type { FileRange } from '../unpack/decompress';
 import { cleanEntryPath } from '../unpack/entry-path';
-import type { ArchiveEntry } from './index-archive';
+import type { ArchiveEntry, LayerEntry } from './index-archive';
 
 const maximumDocumentBytes = 8 << 20;
 
@@ -19,10 +19,17 @@ export class ArchiveFile {
   /**
    * Writes a stream (plain, gzip or zstd) to `path`, uncompressed, and indexes it on the way. The caller closes it.
    *
+   * @param onLayer told of what looks like a layer as soon as it is in the file
    * @throws invalid-parameter  not a tar archive; nothing stays
    */
-  static async spool(body: Readable, path: string, thread: TransferThread, signal: AbortSignal): Promise<ArchiveFile> {
-    return new ArchiveFile(path, await thread.spool(body, path, signal));
+  static async spool(
+    body: Readable,
+    path: string,
+    thread: TransferThread,
+    signal: AbortSignal,
+    onLayer: (entry: LayerEntry) => void,
+  ): Promise<ArchiveFile> {
+    return new ArchiveFile(path, await thread.spool(body, path, signal, onLayer));
   }
 
   close(): Promise<void> {

@@ -5,8 +5,9 @@ import { familiarString } from '../reference/reference';
 import type { Platform } from '../registry/platform';
 import { chainIds } from '../store/digests';
 import { parseImageFile } from '../store/image-config';
-import type { LayerSource } from '../store/layer-store';
+import type { LayerSource } from '../store/layer-source';
 import type { FileRange } from '../unpack/decompress';
+import { EarlyLayers } from './early-layers';
 import { publishImageEvent } from './image-events';
 import type { ProgressWriter } from './progress';
 import type { Stores } from './stores';
@@ -29,39 +30,49 @@ export async function loadImages(
   progress: ProgressWriter,
   signal: AbortSignal,
 ): Promise<void> {
-  const archive = await ArchiveFile.spool(body, stores.scratch.path('load'), stores.transfers, signal);
+  const path = stores.scratch.path('load');
+  const early = new EarlyLayers(path, stores, signal);
+  let archive: ArchiveFile | undefined;
   try {
+    archive = await ArchiveFile.spool(body, path, stores.transfers, signal, (layer) => early.begin(layer));
     const images = await readArchive(archive, options.platform);
-    const readings = new Readings(archive, images);
-    for (const archived of images) await loadOne(archived, readings, options, stores, progress, signal);
+    const loading = { early, readings: new Readings(archive, images), options, stores, progress, signal };
+    for (const archived of images) await loadOne(archived, loading);
   } finally {
-    await archive.close();
+    // It reads the archive.
+    await early.close();
+    await archive?.close();
   }
 }
 
-async function loadOne(
-  archived: ArchivedImage,
-  readings: Readings,
-  options: LoadOptions,
-  stores: Stores,
-  progress: ProgressWriter,
-  signal: AbortSignal,
-): Promise<void> {
+interface Loading {
+  readonly early: EarlyLayers;
+  readonly readings: Readings;
+  readonly options: LoadOptions;
+  readonly stores: Stores;
+  readonly progress: ProgressWriter;
+  readonly signal: AbortSignal;
+}
+
+async function loadOne(archived: ArchivedImage, loading: Loading): Promise<void> {
+  const { early, readings, options, stores, progress, signal } = loading;
   const { diff_ids: diffIds } = parseImageFile(archived.config).rootfs;
   const chain = chainIds(diffIds);
   const sources = diffIds.map((diffId, index): LayerSource => {
     const range = archived.layers[index]!;
     const shortId = diffId.slice('sha256:'.length, 'sha256:'.length + 12);
+    // The archive may hold the layer compressed, so the total is a lower bound.
+    const onProgress = options.quiet
+      ? undefined
+      : (bytes: number) => progress.bar(shortId, 'Loading layer', bytes, Math.max(range.length, bytes));
     return {
       diffId,
       chainId: chain[index]!,
       parent: chain[index - 1],
+      early: () => early.take(range, onProgress ?? (() => {})),
       open: async () => range,
       onRead: () => readings.done(range),
-      // The archive may hold the layer compressed, so the total is a lower bound.
-      onProgress: options.quiet
-        ? undefined
-        : (bytes) => progress.bar(shortId, 'Loading layer', bytes, Math.max(range.length, bytes)),
+      onProgress,
     };
   });
   const top = await stores.layers.ensure(sources, signal);

@@ -22,7 +22,7 @@ import { type Access, accessTo } from '../registry/registries';
 import type { RepositoryClient } from '../registry/repository-client';
 import { chainIds, sha256 } from '../store/digests';
 import { digestOfLayer } from '../store/layer-digest';
-import type { LayerSource } from '../store/layer-store';
+import type { LayerSource } from '../store/layer-source';
 import type { FileRange } from '../unpack/decompress';
 import { ProgressWriter } from './progress';
 import { pullError } from './pull-errors';

@@ -10,7 +10,7 @@ import { chainIds, sha256 } from '../store/digests';
 import type { LayerFact } from '../store/distribution-facts';
 import { parseImageFile } from '../store/image-config';
 import type { StoredImage } from '../store/image-store';
-import type { LayerSource } from '../store/layer-store';
+import type { LayerSource } from '../store/layer-source';
 import type { PullClaim } from '../store/unfinished-pulls';
 import { publishImageEvent } from './image-events';
 import { ProgressWriter } from './progress';

@@ -5,9 +5,9 @@ import { errorKind, invalidParameter, type Logger, notFound, type Snapshotter, w
 import { readLayerArchive } from '../archive/layer-archive';
 import { CoalescedSync } from '../snapshots/coalesced-sync';
 import { inheritDirectories } from '../snapshots/inherit-directories';
-import type { FileRange } from '../unpack/decompress';
 import type { LayerWorkers } from '../unpack/layer-workers';
 import type { UnpackResult } from '../unpack/unpack-layer';
+import type { LayerSource, PackedLayer, UnpackedLayer } from './layer-source';
 import { currentBoot, UnsyncedLayers } from './unsynced-layers';
 
 export interface LayerRecord {
@@ -23,37 +23,6 @@ export interface LayerRecord {
 }
 
 type LayerSizes = Pick<LayerRecord, 'sizeBytes' | 'tarSizeBytes'>;
-
-interface LayerName {
-  readonly diffId: string;
-  readonly chainId: string;
-  readonly parent: string | undefined;
-}
-
-/** A layer that is there already, in overlayfs form; directory and recipe are moved away. */
-export interface UnpackedLayer extends LayerName {
-  readonly unpacked: LayerSizes & {
-    readonly directory: string;
-    readonly recipePath: string;
-  };
-  readonly onReady?: undefined;
-  readonly done?: undefined;
-}
-
-export interface PackedLayer extends LayerName {
-  readonly unpacked?: undefined;
-  /** Called only when the layer must be unpacked. The file stays until `done`. */
-  open(signal: AbortSignal): Promise<FileRange>;
-  /** `failed`: not because of the archive, which another attempt may use again. */
-  done?(outcome: 'settled' | 'failed'): Promise<void>;
-  onProgress?(tarBytes: number): void;
-  /** The archive was read and is right; the layer is not on the disk yet. */
-  onRead?(): Promise<void>;
-  /** It was unpacked just now (not: it was there already). */
-  onReady?(): void;
-}
-
-export type LayerSource = PackedLayer | UnpackedLayer;
 
 /**
  * Unpacked layers, shared by images and containers. Each keeps a record and the recipe of its archive beside the
@@ -254,26 +223,28 @@ export class LayerStore {
     signal: AbortSignal,
   ): Promise<UnpackResult> {
     const { chainId, diffId, parent } = source;
-    const range = await source.open(signal);
-    const { path: directory } = await this.snapshotter.prepareLayer(chainId, parent);
-    const result = await this.workers.unpack(
-      { source: range, directory, recipePath: join(staged, 'recipe.gz') },
-      signal,
-      source.onProgress ?? (() => {}),
-    );
-    if (result.diffId !== diffId)
-      throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
-    await source.onRead?.();
-    await parentReady;
-    await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
-    return result;
+    const early = await source.early?.();
+    try {
+      const range = early === undefined ? await source.open(signal) : undefined;
+      const { path: directory } = await this.snapshotter.prepareLayer(chainId, parent);
+      const to = { directory, recipePath: join(staged, 'recipe.gz') };
+      const onProgress = source.onProgress ?? (() => {});
+      const result = early ?? (await this.workers.unpack({ source: range!, ...to }, signal, onProgress));
+      if (result.diffId !== diffId)
+        throw invalidParameter(`layer content is ${result.diffId}, the image config says ${diffId}`);
+      if (early !== undefined) await moveLayer(early, to);
+      await source.onRead?.();
+      await parentReady;
+      await inheritDirectories(directory, result.impliedDirectories, await this.diffPathsFrom(parent));
+      return result;
+    } finally {
+      await early?.release();
+    }
   }
 
   private async adopt({ chainId, parent, unpacked }: UnpackedLayer, staged: string): Promise<LayerSizes> {
     const { path } = await this.snapshotter.prepareLayer(chainId, parent);
-    await rename(unpacked.recipePath, join(staged, 'recipe.gz'));
-    // Over the empty directory.
-    await rename(unpacked.directory, path);
+    await moveLayer(unpacked, { directory: path, recipePath: join(staged, 'recipe.gz') });
     return unpacked;
   }
 
@@ -360,6 +331,17 @@ export class LayerStore {
   private get staging(): string {
     return join(this.folder, 'staging');
   }
+}
+
+interface LayerPlaces {
+  readonly directory: string;
+  readonly recipePath: string;
+}
+
+/** @param to.directory empty */
+async function moveLayer(from: LayerPlaces, to: LayerPlaces): Promise<void> {
+  await rename(from.recipePath, to.recipePath);
+  await rename(from.directory, to.directory);
 }
 
 const hex = (digest: string) => digest.slice(digest.indexOf(':') + 1);

@@ -1,5 +1,5 @@
 import type { ErrorKind } from '@gantry/sdk';
-import type { ArchiveEntry } from '../archive/index-archive';
+import type { ArchiveEntry, LayerEntry } from '../archive/index-archive';
 import type { ReceiveRequest, ReceiveResult } from './receive-blob';
 
 /** Entries of an archive by name. */
@@ -15,6 +15,8 @@ export type ToTransferThread =
 export type FromTransferThread =
   /** Bytes received or taken so far. */
   | { readonly kind: 'moved'; readonly job: number; readonly bytes: number }
+  /** A likely layer of an archive is in its file. */
+  | { readonly kind: 'layer'; readonly job: number; readonly entry: LayerEntry }
   | { readonly kind: 'done'; readonly job: number; readonly result: ReceiveResult | SpoolResult }
   | {
       readonly kind: 'failed';

@@ -2,12 +2,14 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
 import { cancelled, EngineError, systemError } from '@gantry/sdk';
+import type { LayerEntry } from '../archive/index-archive';
 import { builtFile } from '../unpack/built-file';
 import type { ReceiveRequest, ReceiveResult } from './receive-blob';
 import type { FromTransferThread, SpoolResult, ToTransferThread } from './transfer-messages';
 
 interface Job {
   readonly onMoved: (bytes: number) => void;
+  readonly onLayer: (entry: LayerEntry) => void;
   readonly resolve: (result: ReceiveResult | SpoolResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -37,10 +39,16 @@ export class TransferThread {
    * Writes an archive to a file.
    *
    * @param body its buffers are given away: nobody else may look at them
+   * @param onLayer told of likely layers as soon as they are in the file
    * @returns its entries
    * @throws as `indexArchive`; cancelled when the signal aborts; what the body throws
    */
-  async spool(body: Readable, path: string, signal: AbortSignal): Promise<SpoolResult> {
+  async spool(
+    body: Readable,
+    path: string,
+    signal: AbortSignal,
+    onLayer: (entry: LayerEntry) => void,
+  ): Promise<SpoolResult> {
     const job = this.nextJob++;
     // Each side ends the other.
     const [sending, indexing] = [new AbortController(), new AbortController()];
@@ -52,7 +60,7 @@ export class TransferThread {
       wake();
     };
     const message = { kind: 'spool', job, path } as const;
-    const indexed = this.run(job, message, onMoved, AbortSignal.any([signal, indexing.signal]));
+    const indexed = this.run(job, message, onMoved, AbortSignal.any([signal, indexing.signal]), onLayer);
     indexed.catch((reason: unknown) => {
       sending.abort(reason);
       wake();
@@ -92,6 +100,7 @@ export class TransferThread {
     message: ToTransferThread,
     onMoved: (bytes: number) => void,
     signal: AbortSignal,
+    onLayer: (entry: LayerEntry) => void = () => {},
   ): Promise<ReceiveResult | SpoolResult> {
     return new Promise((resolve, reject) => {
       if (this.closed || signal.aborted) return reject(cancelled('the transfer was cancelled', signal.reason));
@@ -103,7 +112,7 @@ export class TransferThread {
           settle(value);
         };
       };
-      this.jobs.set(id, { onMoved, resolve: ending(resolve), reject: ending(reject) });
+      this.jobs.set(id, { onMoved, onLayer, resolve: ending(resolve), reject: ending(reject) });
       signal.addEventListener('abort', cancel, { once: true });
       clearTimeout(this.idleTimer);
       this.worker ??= this.startWorker();
@@ -137,6 +146,10 @@ export class TransferThread {
     if (job === undefined) return;
     if (message.kind === 'moved') {
       job.onMoved(message.bytes);
+      return;
+    }
+    if (message.kind === 'layer') {
+      job.onLayer(message.entry);
       return;
     }
     this.jobs.delete(message.job);

@@ -30,7 +30,9 @@ port.on('message', (message: ToTransferThread) => {
       return;
     case 'spool': {
       const body = new PostedBytes((bytes) => send({ kind: 'moved', job, bytes }));
-      begin(job, { take: (chunks) => body.add(chunks) }, (signal) => indexArchive(body, message.path, signal));
+      begin(job, { take: (chunks) => body.add(chunks) }, (signal) =>
+        indexArchive(body, message.path, signal, (entry) => send({ kind: 'layer', job, entry })),
+      );
       return;
     }
     case 'bytes':

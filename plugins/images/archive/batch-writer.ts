@@ -1,0 +1,54 @@
+import type { FileHandle } from 'node:fs/promises';
+import { systemError } from '@gantry/sdk';
+
+const writeBatchBytes = 4 << 20;
+
+/** Appends to a file: one batch is written while the next is collected. */
+export class BatchWriter {
+  private batch: Buffer[] = [];
+  private batched = 0;
+  private position = 0;
+  private writing: Promise<void> = Promise.resolve();
+
+  /** @param onWritten told how many bytes the file holds */
+  constructor(
+    private readonly file: FileHandle,
+    private readonly onWritten: (bytes: number) => void,
+  ) {}
+
+  async write(chunk: Buffer): Promise<void> {
+    this.batch.push(chunk);
+    this.batched += chunk.length;
+    if (this.batched < writeBatchBytes) return;
+    await this.writing;
+    this.begin();
+  }
+
+  async end(): Promise<void> {
+    await this.writing;
+    if (this.batched > 0) this.begin();
+    await this.writing;
+  }
+
+  /** Waits for what is under way, whatever becomes of it. */
+  async stop(): Promise<void> {
+    await this.writing.catch(() => {});
+  }
+
+  private begin(): void {
+    const { batch, batched, position } = this;
+    this.batch = [];
+    this.batched = 0;
+    this.position += batched;
+    this.writing = this.flush(batch, position, batched);
+    // Who writes next, or ends, is told.
+    this.writing.catch(() => {});
+  }
+
+  private async flush(batch: readonly Buffer[], position: number, length: number): Promise<void> {
+    const { bytesWritten } = await this.file.writev(batch, position);
+    if (bytesWritten < length)
+      throw systemError(`only ${bytesWritten} of ${length} bytes could be written: is the disk full?`);
+    this.onWritten(position + length);
+  }
+}
