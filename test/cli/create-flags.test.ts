@@ -286,7 +286,7 @@ test.each([
   [['--workdir', '/etc/passwd'], 'Cannot mkdir: /etc/passwd is not a directory'],
   [['--tmpfs', '/t:colour=red'], 'Invalid tmpfs option "colour=red"'],
   [['-v', 'vol:/same', '--mount', 'type=tmpfs,dst=/same'], 'Duplicate mount point: /same'],
-  [['--security-opt', 'label=level:x'], 'SELinux labels are not supported'],
+  [['--security-opt', 'label=colour:x'], 'invalid --security-opt 2: "label=colour:x"'],
   [['--link', 'nope:x'], 'could not get container for nope: No such container: nope'],
   [['--add-host', 'db:nowhere'], 'invalid IP address in add-host'],
 ])('run %j ends with 125 and says why', async (flags, message) => {

@@ -182,13 +182,15 @@ def origins():
     client.images.remove('py/origins')
 
 
-def windows():
-    limits = {'CpuCount': 2, 'CpuPercent': 10}
+def elsewhere():
+    limits = {'CpuCount': 2, 'CpuPercent': 10, 'SecurityOpt': ['label:level:s0:c100,c200']}
     made = client.api._result(client.api._post_json(client.api._url('/containers/create'), data={
         'Image': 'busybox', 'HostConfig': limits}), True)
-    assert [warning.split()[0] for warning in made['Warnings']] == ['CpuCount', 'CpuPercent'], made
-    kept = containers.get(made['Id']).attrs['HostConfig']
-    assert {name: kept[name] for name in limits} == limits
+    told = ' '.join(made['Warnings'])
+    assert all(word in told for word in ('CpuCount', 'CpuPercent', 'label:level:s0:c100,c200')), told
+    kept = containers.get(made['Id'])
+    assert {name: kept.attrs['HostConfig'][name] for name in limits} == limits
+    kept.start()
 
 
 def events():

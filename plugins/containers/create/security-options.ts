@@ -11,8 +11,15 @@ export function splitSecurityOption(option: string): { key: string; value: strin
 /** Profiles that mean "whatever there is without asking". */
 const WITHOUT_APPARMOR = new Set(['unconfined', 'docker-default']);
 
-/** @throws invalid-parameter  naming the option */
-export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor: boolean }): void {
+/** What an SELinux label is made of. */
+const LABEL = /^(user|role|type|level|filetype):.|^nested$/;
+
+/**
+ * @returns warnings for the client
+ * @throws invalid-parameter  naming the option
+ */
+export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor: boolean }): string[] {
+  const warnings: string[] = [];
   for (const option of host.SecurityOpt ?? []) {
     const { key, value } = splitSecurityOption(option);
     const unknown = () => invalidParameter(`invalid --security-opt 2: "${option}"`);
@@ -34,10 +41,10 @@ export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor
         if (option !== key) throw unknown();
         break;
       case 'label':
-        if (value !== 'disable')
-          throw invalidParameter(
-            `invalid --security-opt: "${option}": SELinux labels are not supported by this daemon; only label=disable is`,
-          );
+        if (value === 'disable') break;
+        if (!LABEL.test(value)) throw unknown();
+        // As dockerd does where there is no SELinux: compose files are shared with machines that have it.
+        warnings.push(`--security-opt ${option} has no effect: containers are not labeled for SELinux here`);
         break;
       case 'writable-cgroups':
         if (!BOOLEANS.has(value)) throw unknown();
@@ -49,6 +56,7 @@ export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor
         throw /[=:]/.test(option) ? unknown() : invalidParameter(`invalid --security-opt 1: "${option}"`);
     }
   }
+  return warnings;
 }
 
 /** As Go's strconv.ParseBool reads them. */

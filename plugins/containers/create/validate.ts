@@ -34,7 +34,7 @@ export function validateContainer(
     if (!/^[rwm]{0,3}$/.test(CgroupPermissions)) throw invalidParameter(`invalid device mode: ${CgroupPermissions}`);
   }
   validateNamespaces(host);
-  validateSecurity(host, facts);
+  const warnings = validateSecurity(host, facts);
   if (host.ShmSize < 0) throw invalidParameter('SHM size can not be less than 0');
   if (host.OomScoreAdj < -1000 || host.OomScoreAdj > 1000)
     throw invalidParameter(`Invalid value ${host.OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
@@ -50,9 +50,9 @@ export function validateContainer(
   if (host.ConsoleSize && host.ConsoleSize.length > 0 && !isSize(host.ConsoleSize))
     throw invalidParameter('ConsoleSize must be two numbers from 0 to 65535: height and width');
   refuseUnsupported(host, settings);
-  return host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0
-    ? ['Published ports are discarded when using host network mode']
-    : [];
+  if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0)
+    warnings.push('Published ports are discarded when using host network mode');
+  return warnings;
 }
 
 const isSize = (size: readonly number[]): boolean =>

@@ -45,7 +45,7 @@ test.each([
   [{ Annotations: { '': 'x' } }, 'the empty string is not permitted as an annotation key'],
   [{ MaskedPaths: ['proc'] }, "MaskedPaths: 'proc' is not an absolute path"],
   [{ SecurityOpt: ['apparmor=mine'] }, 'this kernel has no AppArmor'],
-  [{ SecurityOpt: ['label=user:me'] }, 'SELinux labels are not supported'],
+  [{ SecurityOpt: ['label=me'] }, 'invalid --security-opt 2: "label=me"'],
   [{ SecurityOpt: ['credentialspec=file://x'] }, 'invalid --security-opt 2: "credentialspec=file://x"'],
   [{ SecurityOpt: ['nonsense'] }, 'invalid --security-opt 1: "nonsense"'],
 ])('the host configuration %j is refused', (given, message) => {

@@ -76,7 +76,7 @@ export class Registries {
         this.preferred.delete(access.domain);
         const isLast = index === endpoints.length - 1;
         if (isLast || signal.aborted || !(endpoint.isMirror || error instanceof TransportError)) throw error;
-        this.log.debug('trying the next endpoint of a registry', {
+        this.log.info('trying the next endpoint of a registry', {
           endpoint: endpoint.base.origin,
           error: String(error),
         });
