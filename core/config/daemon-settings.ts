@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { DaemonSettings } from '@gantry/sdk';
+import { daemonVersion } from '../version';
 import type { ConfigValues } from './known-keys';
 
 /** What plugins are shown of the configuration. */
@@ -9,6 +10,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     dataRoot: values['data-root'],
     execRoot: values['exec-root'],
     engineId,
+    engineVersion: daemonVersion.version,
     debug: values.debug,
     labels: values.labels,
     bridge: Object.freeze({

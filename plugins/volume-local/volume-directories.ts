@@ -8,6 +8,8 @@ import { decodeVolumeOptions, encodeVolumeOptions, type VolumeOptions } from './
 
 export const dataName = '_data';
 const optionsName = 'opts.json';
+/** Bytes of a file's name, on every file system there is. */
+const longestName = 255;
 
 export interface FoundVolume extends VolumeOptions {
   readonly name: string;
@@ -50,6 +52,7 @@ export async function scanVolumes(
  * Makes a volume's directories: all of it is there under the name, durably, or nothing.
  *
  * @param prepare  gets the data directory while it is empty
+ * @throws system  the name is too long for a directory
  */
 export async function makeVolume(
   root: string,
@@ -57,6 +60,9 @@ export async function makeVolume(
   options: VolumeOptions,
   prepare: (data: string) => void,
 ): Promise<Date> {
+  const place = join(root, name);
+  if (Buffer.byteLength(name) > longestName)
+    throw systemError(`error while creating volume root path '${place}': mkdir ${place}: file name too long`);
   const draft = join(root, `.new-${randomBytes(6).toString('hex')}`);
   await mkdir(draft, { mode: 0o701 });
   try {
@@ -73,13 +79,13 @@ export async function makeVolume(
     if (options.mount !== undefined || options.sizeBytes > 0)
       await writeFileAtomically(join(draft, optionsName), encodeVolumeOptions(options));
     await syncDirectory(draft);
-    await rename(draft, join(root, name));
+    await rename(draft, place);
   } catch (error) {
     await removeTree(draft);
     throw error;
   }
   await syncDirectory(root);
-  return bornAt(join(root, name));
+  return bornAt(place);
 }
 
 /**

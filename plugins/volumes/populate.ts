@@ -1,5 +1,7 @@
+import { closeSync } from 'node:fs';
 import { chmod, lchown, lstat, opendir } from 'node:fs/promises';
 import { invalidParameter } from '@gantry/sdk';
+import { isDirectoryOpen, openInside } from '@gantry/sdk/linux/open-inside';
 import { runProgram } from '@gantry/sdk/process';
 
 /**
@@ -20,6 +22,36 @@ export async function fillVolume(
   await progress.note(true);
   await copyTree(source, target, signal);
   await progress.note(false);
+}
+
+/**
+ * Does something with a directory of a volume that stays the same one, whatever containers do to the path meanwhile.
+ *
+ * @param subpath relative; empty = the volume itself. Nothing is done when no directory is there.
+ */
+export async function insideVolume(
+  root: string,
+  subpath: string,
+  work: (directory: string) => Promise<void>,
+): Promise<void> {
+  if (subpath === '') return work(root);
+  const descriptor = tryOpen(root, subpath);
+  if (descriptor === undefined) return;
+  try {
+    // By way of this process, for the child that copies.
+    if (isDirectoryOpen(descriptor)) await work(`/proc/${process.pid}/fd/${descriptor}/.`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What is wrong with a path is told when it is mounted. */
+function tryOpen(root: string, subpath: string): number | undefined {
+  try {
+    return openInside(root, subpath);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

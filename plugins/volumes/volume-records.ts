@@ -9,8 +9,8 @@ export interface VolumeRecord {
   readonly driver: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
-  /** Image content is being copied in; still set after a crash, so that the copy is done again. */
-  readonly populating?: boolean;
+  /** Image content is being copied in, or into this directory of it; still set after a crash: it is done again. */
+  readonly populating?: true | string;
 }
 
 /** Volume records in memory and, one JSON file each, on disk. */

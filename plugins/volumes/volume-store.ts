@@ -18,7 +18,7 @@ import {
 } from '@gantry/sdk';
 import { askForVolume, type DriverListing, listDrivers, lookUpDriver, probeDrivers, scopeOf } from './driver-lookup';
 import type { MountLedger } from './mount-ledger';
-import { fillVolume } from './populate';
+import { fillVolume, insideVolume } from './populate';
 import { SharedPatience } from './shared-patience';
 import { VolumeMounts } from './volume-mounts';
 import type { VolumeRecord, VolumeRecords } from './volume-records';
@@ -155,7 +155,12 @@ export class VolumeStore implements VolumeManager {
     return this.mounts.collectUnclaimed();
   }
 
-  async populate(name: string, sourceDir: string, signal?: AbortSignal): Promise<void> {
+  async populate(
+    name: string,
+    sourceDir: string,
+    { subpath = '' }: { readonly subpath?: string } = {},
+    signal?: AbortSignal,
+  ): Promise<void> {
     const mountId = randomBytes(32).toString('hex');
     // One copy at a time per volume, but not under the volume's own lock: others may look at it meanwhile.
     await this.locks.run(
@@ -165,8 +170,10 @@ export class VolumeStore implements VolumeManager {
         try {
           const before = this.deps.records.get(name);
           if (before === undefined) throw notFound(`populate ${name}: no such volume`);
-          const note = (populating: boolean) => this.patchRecord(name, { populating: populating || undefined });
-          await fillVolume(sourceDir, target, { begun: before.populating === true, note }, signal);
+          const part = subpath === '' ? true : subpath;
+          const note = (running: boolean) => this.patchRecord(name, { populating: running ? part : undefined });
+          const progress = { begun: before.populating === part, note };
+          await insideVolume(target, subpath, (place) => fillVolume(sourceDir, place, progress, signal));
         } catch (error) {
           if (error instanceof EngineError && error.kind !== 'system') throw error;
           throw systemError(`cannot copy ${sourceDir} into volume ${name}: ${errorMessage(error)}`, error);

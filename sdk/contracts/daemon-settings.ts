@@ -9,6 +9,8 @@ export interface DaemonSettings {
   readonly execRoot: string;
   /** Identity of this data root; names in the kernel carry its first characters so that only ours is collected. */
   readonly engineId: string;
+  /** The engine's release as `/version` tells it. */
+  readonly engineVersion: string;
   readonly debug: boolean;
   readonly labels: readonly string[];
 

@@ -48,8 +48,15 @@ export interface VolumeManager {
   /**
    * Copies `sourceDir` (content, owner, mode, times, xattrs, links, devices) into the volume when the volume is
    * empty; otherwise does nothing. The volume's root takes owner and mode of `sourceDir`.
+   *
+   * @param options.subpath  instead of the whole volume a directory in it, relative; nothing happens without one
    */
-  populate(name: string, sourceDir: string, signal?: AbortSignal): Promise<void>;
+  populate(
+    name: string,
+    sourceDir: string,
+    options?: { readonly subpath?: string },
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 /** The volume manager; there is one. */

@@ -103,7 +103,7 @@ test('propagation is what was asked for, what the data root needs, and never wha
 
 test('the subpath of a volume stays inside of it, whatever links are there, also for docker cp', async () => {
   const script = `mkdir -p /v/in /v/etc; echo inside >/v/in/file; echo own >/v/etc/passwd
-    ln -s /etc /v/absolute; ln -s ../../../../etc /v/up; ln -s in/file /v/link`;
+    ln -s /proc /v/out; ln -s /etc /v/absolute; ln -s ../../../../etc /v/up; ln -s in/file /v/link`;
   await run(script, { Binds: ['links:/v'] });
   const part = (Subpath: string) => ({
     Mounts: [{ Type: 'volume', Source: 'links', Target: '/s', VolumeOptions: { Subpath } }],
@@ -111,6 +111,7 @@ test('the subpath of a volume stays inside of it, whatever links are there, also
   for (const link of ['absolute', 'up']) expect(await run('cat /s/passwd', part(link))).toBe('own');
   expect(await run('cat /s', part('link'))).toBe('inside');
   await expect(run('true', part('in/file/x'))).rejects.toThrow(/cannot access path .*not a directory/);
+  await expect(run('true', part('out'))).rejects.toThrow(/400 .*path concatenation escapes the base directory, base: /);
   const stopped = await createContainer(daemon(), { HostConfig: part('up') });
   const { body } = await api().get(`/containers/${stopped}/archive?path=/s/passwd`);
   expect(body.toString()).toContain('own\n');
@@ -143,12 +144,16 @@ test('volumes: driver, options, labels, subpath, and whether the image fills the
   expect(await run('ls /etc | grep -c passwd', { Mounts: [{ Type: 'volume', Source: 'full', Target: '/etc' }] })).toBe(
     '1',
   );
-  await run('mkdir -p /v/a/b; echo deep > /v/a/b/file', { Binds: ['deep:/v'], VolumeDriver: 'local' });
+  await run('mkdir -p /v/a/b; echo deep > /v/a/b/file; mkdir /v/fresh', { Binds: ['deep:/v'], VolumeDriver: 'local' });
   const sub = (Subpath: string) => ({
     Mounts: [{ Type: 'volume', Source: 'deep', Target: '/s', VolumeOptions: { Subpath } }],
   });
   expect(await run('cat /s/file', sub('a/b'))).toBe('deep');
-  await expect(run('true', sub('a/missing'))).rejects.toThrow(/cannot access path/);
+  await expect(run('true', sub('a/missing'))).rejects.toThrow(/404 .*cannot access path/);
+  // The image fills an empty part as it fills an empty volume.
+  const part = { Type: 'volume', Source: 'deep', Target: '/etc', VolumeOptions: { Subpath: 'fresh' } };
+  expect(await run('ls /etc | grep -c passwd', { Mounts: [part] })).toBe('1');
+  expect(await run('ls /s | grep -c passwd', sub('fresh'))).toBe('1');
   for (const name of ['small', 'full', 'deep']) await api().delete(`/volumes/${name}`);
 });
 

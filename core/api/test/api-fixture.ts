@@ -145,6 +145,7 @@ const fixtureSettings = {
   dataRoot: '/var/lib/gantry',
   execRoot: '/run/gantry',
   engineId: '0123456789abcdef',
+  engineVersion: '0.1.0',
   debug: false,
   labels: ['rack=7'],
   experimental: false,

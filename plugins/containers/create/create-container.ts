@@ -221,11 +221,11 @@ async function populateVolumes(
   signal: AbortSignal,
 ): Promise<void> {
   for (const mount of mounts) {
-    if (mount.type !== 'volume' || !mount.copyUp || mount.subpath !== '') continue;
+    if (mount.type !== 'volume' || !mount.copyUp) continue;
     const source = await pathInRoot(root, mount.destination);
     // The image may have nothing there, or a file.
     if (!(await isDirectory(source))) continue;
-    await engine.volumes.populate(mount.name, source, signal);
+    await engine.volumes.populate(mount.name, source, { subpath: mount.subpath }, signal);
   }
 }
 

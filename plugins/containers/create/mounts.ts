@@ -63,10 +63,6 @@ export function parseBind(spec: string, volumeDriver: string): PlannedMount {
   if (problem) throw fail(problem);
   const options = mode.split(',');
   const propagation = options.find((option) => PROPAGATIONS.has(option)) ?? '';
-  if (isAbsolute(source) && options.includes('nocopy'))
-    throw invalidParameter(
-      `invalid volume specification: '${spec}': invalid mount config for type "bind": field VolumeOptions must not be specified`,
-    );
   const common = {
     ...basis(),
     destination: posix.normalize(destination).replace(/(.)\/$/, '$1'),
@@ -144,7 +140,7 @@ export async function parseMount(request: MountRequest): Promise<PlannedMount> {
       refuse(request, ['BindOptions', 'VolumeOptions', 'TmpfsOptions', 'ClusterOptions'], fail);
       if (source === '') throw fail('field Source must not be empty');
       const subpath = request.ImageOptions?.Subpath ?? '';
-      if (!isLocal(subpath)) throw fail('subpath must be a relative path within the image');
+      if (!isLocal(subpath)) throw fail('subpath must be a relative path within the volume');
       // Nobody writes into an image, whatever is asked.
       return { ...common, type: 'image', source, readWrite: false, propagation: 'rprivate', subpath };
     }
@@ -164,10 +160,13 @@ function refuse(request: MountRequest, fields: readonly OptionField[], fail: (pr
 /** How far a read-only bind reaches. @throws when the options contradict each other */
 function recursiveReadOnly(request: MountRequest, fail: (problem: string) => Error): MountPoint['recursiveReadOnly'] {
   const { NonRecursive, ReadOnlyNonRecursive, ReadOnlyForceRecursive, Propagation } = request.BindOptions ?? {};
+  if (ReadOnlyNonRecursive && !request.ReadOnly)
+    throw fail('mount options conflict: !ReadOnly && BindOptions.ReadOnlyNonRecursive');
   if (!ReadOnlyForceRecursive) return ReadOnlyNonRecursive ? 'never' : 'where-possible';
-  if (!request.ReadOnly) throw fail('BindOptions.ReadOnlyForceRecursive needs ReadOnly');
+  if (!request.ReadOnly) throw fail('mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive');
   if (NonRecursive) throw fail('mount options conflict: NonRecursive and ReadOnlyForceRecursive');
-  if (ReadOnlyNonRecursive) throw fail('mount options conflict: ReadOnlyNonRecursive and ReadOnlyForceRecursive');
+  if (ReadOnlyNonRecursive)
+    throw fail('mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive');
   if (Propagation && Propagation !== 'rprivate')
     throw fail('BindOptions.ReadOnlyForceRecursive needs the propagation rprivate');
   return 'required';
@@ -194,10 +193,11 @@ export function parseTmpfs(destination: string, options: string): PlannedMount {
   };
 }
 
-/** A volume the image (or `-v /path`) asks for without naming it. */
-export function anonymousVolume(destination: string, volumeDriver: string): PlannedMount {
+/** A volume the image (or `-v /path`) asks for without naming it. What is not absolute begins at the root. */
+export function anonymousVolume(asked: string, volumeDriver: string): PlannedMount {
+  const destination = asked === '' ? '' : posix.resolve('/', asked);
   const problem = targetProblem(destination);
-  if (problem) throw invalidParameter(`invalid volume path: '${destination}': ${problem}`);
+  if (problem) throw invalidParameter(`invalid volume path: '${asked}': ${problem}`);
   return {
     ...basis(),
     type: 'volume',

@@ -63,7 +63,7 @@ function mountAsMeant(given: MountRequest, since: (first: ApiVersion) => boolean
     // It did no harm then.
     if (field !== 'BindOptions') delete mount[field];
   }
-  if (!since('1.44') && mount.Type === 'bind') {
+  if (!since('1.44') && mount.Type === 'bind' && mount.ReadOnly) {
     if (bind?.ReadOnlyForceRecursive)
       throw invalidParameter('BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer');
     mount.BindOptions = { ...bind, ReadOnlyNonRecursive: true };
@@ -72,7 +72,8 @@ function mountAsMeant(given: MountRequest, since: (first: ApiVersion) => boolean
     throw invalidParameter('VolumeOptions.Subpath needs API v1.45 or newer');
   if (!since('1.46') && mount.TmpfsOptions?.Options) mount.TmpfsOptions = { ...mount.TmpfsOptions, Options: undefined };
   if (mount.ImageOptions !== undefined && mount.Type !== 'image') {
-    if (since('1.48')) throw invalidParameter(`ImageOptions must not be specified on mount type "${mount.Type}"`);
+    if (since('1.48'))
+      throw invalidParameter(`invalid mount config for type "${mount.Type}": field ImageOptions must not be specified`);
     delete mount.ImageOptions;
   }
   return mount;

@@ -29,7 +29,8 @@ export async function planMounts(
     const { container, readOnly } = parseVolumesFrom(spec);
     const other = engine.index.find(container);
     // Not 404: clients would take that for a missing image, and pull it.
-    if (other === undefined) throw invalidParameter(`No such container: ${container}`);
+    if (other === undefined)
+      throw invalidParameter(container === '' ? 'invalid name or ID supplied: ""' : `No such container: ${container}`);
     for (const mount of other.record.mounts)
       if (mount.type !== 'tmpfs')
         byDestination.set(mount.destination, {
@@ -45,9 +46,9 @@ export async function planMounts(
         });
   }
   const own = new Set<string>();
-  const add = (planned: PlannedMount) => {
+  const add = (planned: PlannedMount, target = planned.destination) => {
     const mount = withPropagation(planned, engine.settings.dataRoot);
-    if (own.has(mount.destination)) throw invalidParameter(`Duplicate mount point: ${mount.destination}`);
+    if (own.has(mount.destination)) throw invalidParameter(`Duplicate mount point: ${target}`);
     own.add(mount.destination);
     byDestination.set(mount.destination, mount);
   };
@@ -55,8 +56,14 @@ export async function planMounts(
     const mount = parseBind(spec, host.VolumeDriver);
     add(readOnlyRecursive ? mount : { ...mount, recursiveReadOnly: 'never' });
   }
-  for (const request of host.Mounts ?? []) add(await parseMount(request));
-  for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) add(parseTmpfs(destination, options));
+  const named = new Set(own);
+  for (const request of host.Mounts ?? []) add(await parseMount(request), request.Target);
+  for (const [destination, options] of Object.entries(host.Tmpfs ?? {})) {
+    const mount = parseTmpfs(destination, options);
+    if (named.has(mount.destination)) throw invalidParameter(`Duplicate mount point: ${mount.destination}`);
+    // It lies over what Mounts has there: compose files say both.
+    byDestination.set(mount.destination, mount);
+  }
   for (const destination of Object.keys(config.Volumes ?? {})) {
     const volume = anonymousVolume(destination, host.VolumeDriver);
     if (!byDestination.has(volume.destination)) byDestination.set(volume.destination, volume);

@@ -1,7 +1,7 @@
-import { closeSync } from 'node:fs';
+import { closeSync, realpathSync } from 'node:fs';
 import { lstat, mkdir, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemError } from '@gantry/sdk';
+import { invalidParameter, notFound, systemError } from '@gantry/sdk';
 import { mount, mountFlags, unmount } from '@gantry/sdk/linux/mount';
 import { isDirectoryOpen, openInside } from '@gantry/sdk/linux/open-inside';
 import type { ContainerRecord, MountPoint } from '../records/container-record';
@@ -14,7 +14,8 @@ const placeOf = (directory: string, point: MountPoint): string => join(directory
  *
  * @param directory  the container's own
  * @returns the path to mount into the container; `unmountSubpaths` takes it away
- * @throws system  there is nothing at the subpath
+ * @throws not-found          there is nothing at the subpath
+ * @throws invalid-parameter  a link on the way leads out
  */
 export async function mountSubpath(base: string, point: MountPoint, directory: string): Promise<string> {
   const descriptor = openSubpath(base, point.subpath);
@@ -42,14 +43,26 @@ export async function unmountSubpaths(record: ContainerRecord, directory: string
   }
 }
 
-/** @throws system  `cannot access path …` */
+/** @throws not-found, system  `cannot access path …` @throws invalid-parameter  a link leads out */
 export function openSubpath(base: string, subpath: string): number {
   try {
     return openInside(base, subpath);
   } catch (error) {
     const path = join(base, subpath);
+    if (leadsOut(base, path))
+      throw invalidParameter(`path concatenation escapes the base directory, base: ${base}, subpath: ${subpath}`);
     const why = (error as NodeJS.ErrnoException).code;
     const words = why === 'ENOENT' ? 'no such file or directory' : why === 'ENOTDIR' ? 'not a directory' : String(why);
-    throw systemError(`cannot access path ${path}: lstat ${path}: ${words}`, error);
+    const text = `cannot access path ${path}: lstat ${path}: ${words}`;
+    throw why === 'ENOENT' ? notFound(text, error) : systemError(text, error);
+  }
+}
+
+/** For the words of an error only: what it finds may have changed meanwhile. */
+function leadsOut(base: string, path: string): boolean {
+  try {
+    return !`${realpathSync(path)}/`.startsWith(`${realpathSync(base)}/`);
+  } catch {
+    return false;
   }
 }

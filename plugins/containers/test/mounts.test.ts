@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
+import { shownHostConfig } from '../api/shown-config';
 import { withPropagation } from '../create/daemon-root';
-import { parseBind, parseMount, parseVolumesFrom } from '../create/mounts';
+import { anonymousVolume, parseBind, parseMount, parseVolumesFrom } from '../create/mounts';
 import { parseExposedPorts, parsePort, parsePortBindings } from '../create/ports';
 import { hostConfig } from './documents';
 
@@ -33,6 +34,36 @@ test.each([
   ['/a:/', "destination can't be '/'"],
 ])('the bind %s is refused', (spec, message) => {
   expect(() => parseBind(spec, '')).toThrow(message);
+});
+
+test('a path of an image that is not absolute begins at the root', () => {
+  expect(anonymousVolume('data/sub', '')).toMatchObject({ destination: '/data/sub', anonymous: true });
+  expect(() => anonymousVolume('/', '')).toThrow("invalid volume path: '/'");
+});
+
+test.each([
+  [{ ReadOnlyNonRecursive: true }, false, '!ReadOnly && BindOptions.ReadOnlyNonRecursive'],
+  [{ ReadOnlyForceRecursive: true }, false, '!ReadOnly && BindOptions.ReadOnlyForceRecursive'],
+  [
+    { ReadOnlyForceRecursive: true, ReadOnlyNonRecursive: true },
+    true,
+    'ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive',
+  ],
+])('a bind with %j is refused when its read-only is %s', async (BindOptions, ReadOnly, conflict) => {
+  await expect(parseMount({ Type: 'bind', Source: '/', Target: '/x', ReadOnly, BindOptions })).rejects.toThrow(
+    `mount options conflict: ${conflict}`,
+  );
+});
+
+test('what a client only named of a mount is not shown', () => {
+  const Mounts = [
+    { Type: 'bind', Source: '/a', Target: '/b', ReadOnly: false, BindOptions: { Propagation: '' } },
+    { Type: 'tmpfs', Source: '', Target: '/t' },
+  ];
+  expect(shownHostConfig(hostConfig({ Mounts })).Mounts).toEqual([
+    { Type: 'bind', Source: '/a', Target: '/b', BindOptions: {} },
+    { Type: 'tmpfs', Target: '/t' },
+  ]);
 });
 
 test('a mount whose source is missing is refused, unless it is to be made', async () => {

@@ -14,6 +14,8 @@ export interface ArchivedImage {
   /** From the base upwards, as many as the config has diffIDs. */
   readonly layers: readonly FileRange[];
   readonly tags: readonly Reference[];
+  /** Id of the image it was made from, which may be in the same archive. */
+  readonly parent?: string;
 }
 
 const indexTypes = new Set([
@@ -44,7 +46,8 @@ async function readDockerArchive(archive: ArchiveFile, platform: Platform | unde
     const tags = (item.RepoTags ?? []) as unknown;
     if (!isTextList(tags)) throw invalidParameter('invalid archive: RepoTags is not a list of strings');
     const layers = (item.Layers ?? []) as string[];
-    const image = complete(config, locate(archive, layers), tags.map(parseTag));
+    const parent = typeof item.Parent === 'string' && item.Parent !== '' ? { parent: item.Parent } : {};
+    const image = { ...complete(config, locate(archive, layers), tags.map(parseTag)), ...parent };
     if (platform === undefined || matchPlatform(platform, parseImageFile(config))) images.push(image);
   }
   if (images.length === 0 && list.length > 0) throw noneFor(platform!);

@@ -17,6 +17,8 @@ export function tarHeader(name: string, size: number, modified: Date): Buffer {
   header.write(isDirectory ? '5' : '0', 156, 1, 'latin1');
   header.write('ustar\0', 257, 6, 'latin1');
   header.write('00', 263, 2, 'latin1');
+  octal(header, 0, 329, 8);
+  octal(header, 0, 337, 8);
   let sum = 0;
   for (const byte of header) sum += byte;
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import {
   conflict,
+  type DaemonSettings,
   formatTimeNs,
   type ImageCommit,
   type ImageConfig,
@@ -8,8 +9,10 @@ import {
   notFound,
   wallClockNs,
 } from '@gantry/sdk';
+import { sortedMap } from '@gantry/sdk/wire';
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
 import { hostPlatform } from '../registry/platform';
+import { dockerJson, wholeContainerConfig } from '../store/container-config';
 import { chainIds } from '../store/digests';
 import type { HistoryEntry } from '../store/image-config';
 import type { StoredImage } from '../store/image-store';
@@ -38,7 +41,7 @@ export async function commitImage(
         ? layerOfAnother(request, below, stores)
         : await commitLayer(request, request.containerId, below, stores, signal);
     if (layer !== undefined) held.push(layer.chainId);
-    const blob = Buffer.from(JSON.stringify(describe(request, config, parent, layer?.diffId)));
+    const blob = dockerJson(describe(request, config, parent, layer?.diffId, stores.settings));
     return await stores.change(async () => {
       const image = await stores.images.add(blob, {
         ...(parent === undefined ? {} : { parent: parent.id }),
@@ -140,6 +143,7 @@ function describe(
   config: ImageConfig,
   parent: StoredImage | undefined,
   diffId: string | undefined,
+  { engineVersion }: DaemonSettings,
 ): Record<string, unknown> {
   const created = request.createdAt?.toISOString() ?? formatTimeNs(wallClockNs());
   const { os, architecture, variant } = request.platform ?? parent?.file ?? hostPlatform();
@@ -150,22 +154,24 @@ function describe(
     ...(request.comment === '' ? {} : { comment: request.comment }),
     ...(diffId === undefined ? { empty_layer: true } : {}),
   };
-  return {
+  const { containerConfig } = request;
+  return sortedMap({
     architecture,
     ...(variant ? { variant } : {}),
     os,
     ...(parent?.file['os.version'] ? { 'os.version': parent.file['os.version'] } : {}),
-    config,
+    config: containerConfig === undefined ? config : wholeContainerConfig({ ...containerConfig, ...config }),
     // Its random id would make every image another one.
     ...(request.containerId === undefined || request.createdAt !== undefined ? {} : { container: request.containerId }),
-    ...(request.containerConfig === undefined ? {} : { container_config: request.containerConfig }),
+    ...(containerConfig === undefined
+      ? {}
+      : { container_config: wholeContainerConfig(containerConfig), docker_version: engineVersion }),
     created,
     ...(request.author === '' ? {} : { author: request.author }),
-    ...(request.comment === '' ? {} : { comment: request.comment }),
     rootfs: {
       type: 'layers',
       diff_ids: [...(parent?.file.rootfs.diff_ids ?? []), ...(diffId === undefined ? [] : [diffId])],
     },
     history: [...(parent?.file.history ?? []), ...(request.unrecorded ? [] : [entry])],
-  };
+  });
 }

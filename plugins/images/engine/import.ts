@@ -2,9 +2,11 @@ import { open, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { formatTimeNs, invalidParameter, systemError, wallClockNs } from '@gantry/sdk';
+import { sortedMap } from '@gantry/sdk/wire';
 import type { Reference } from '../reference/reference';
 import { HttpClient, httpOptions } from '../registry/http';
 import { hostPlatform, type Platform } from '../registry/platform';
+import { dockerJson, wholeContainerConfig } from '../store/container-config';
 import { digestOfLayer } from '../store/layer-digest';
 import { publishImageEvent } from './image-events';
 import { applyChanges } from './import-changes';
@@ -51,20 +53,21 @@ export async function importImage(
     const created = formatTimeNs(wallClockNs());
     const { os, architecture, variant } = request.platform ?? hostPlatform();
     const comment = request.message || `Imported from ${request.source}`;
-    const file = {
+    const file = sortedMap({
       architecture,
       ...(variant === undefined ? {} : { variant }),
       os,
-      config,
-      container_config: {},
+      config: wholeContainerConfig(config),
+      container_config: wholeContainerConfig({}),
+      docker_version: stores.settings.engineVersion,
       created,
       comment,
       history: [{ created, comment }],
       rootfs: { type: 'layers', diff_ids: [diffId] },
-    };
+    });
     try {
       const image = await stores.change(async () => {
-        const added = await stores.images.add(Buffer.from(JSON.stringify(file)));
+        const added = await stores.images.add(dockerJson(file));
         if (request.tag !== undefined) await tagImage(added, request.tag, stores);
         return added;
       });

@@ -3,7 +3,7 @@ import { type ArchivedImage, readArchive } from '../archive/archive-contents';
 import { ArchiveFile } from '../archive/archive-file';
 import { familiarString } from '../reference/reference';
 import type { Platform } from '../registry/platform';
-import { chainIds } from '../store/digests';
+import { chainIds, sha256 } from '../store/digests';
 import { parseImageFile } from '../store/image-config';
 import type { LayerSource } from '../store/layer-source';
 import type { FileRange } from '../unpack/decompress';
@@ -38,6 +38,7 @@ export async function loadImages(
     const images = await readArchive(archive, options.platform);
     const loading = { early, readings: new Readings(archive, images), options, stores, progress, signal };
     for (const archived of images) await loadOne(archived, loading);
+    await linkParents(images, stores);
   } finally {
     // It reads the archive.
     await early.close();
@@ -95,6 +96,14 @@ async function loadOne(archived: ArchivedImage, loading: Loading): Promise<void>
     // The image holds its own layers now; without it they go.
     if (top !== undefined) await stores.layers.release(top);
   }
+}
+
+/** An image keeps its parent when both come from one archive. @throws invalid-parameter  it cannot be the parent */
+async function linkParents(images: readonly ArchivedImage[], stores: Stores): Promise<void> {
+  const links = images.map(({ config, parent }) => ({ id: sha256(config), parent }));
+  for (const { id, parent } of links)
+    if (parent !== undefined && links.some((other) => other.id === parent))
+      await stores.change(() => stores.images.setParent(id, parent));
 }
 
 /** Gives back the space of each layer in an archive after its last reading; one layer may stand in several stacks. */

@@ -1,6 +1,8 @@
 import type { Writable } from 'node:stream';
 import { invalidParameter, notFound, writeFully } from '@gantry/sdk';
+import { sortedMap } from '@gantry/sdk/wire';
 import { readLayerArchive } from '../archive/layer-archive';
+import { legacyImages } from '../archive/legacy-images';
 import { tarEnd, tarHeader, tarPadding } from '../archive/tar-writer';
 import {
   canonicalString,
@@ -48,13 +50,13 @@ export async function saveImages(
   for (const { image } of selected)
     if (platform !== undefined && !matchPlatform(platform, image.file))
       throw notFound(`no suitable export target found for platform ${platformString(platform)}`);
-  const { documents, layers } = await describe(selected, stores);
+  const plan = await describe(selected, stores);
   const held = selected.flatMap(({ image }) => image.chainIds.at(-1) ?? []);
   for (const chainId of held) stores.layers.hold(chainId);
   return {
     async write(out, signal) {
       try {
-        await writeArchive(documents, layers, stores, out, signal);
+        await writeArchive(plan, stores, out, signal);
         for (const { image } of selected) publishImageEvent(stores, 'save', image.id, image.id, image);
       } finally {
         for (const chainId of held) await stores.layers.release(chainId);
@@ -108,19 +110,33 @@ interface Plan {
   readonly documents: Map<string, Buffer>;
   /** Layer archives by name. */
   readonly layers: Map<string, LayerRecord>;
+  /** When the image was made to which a file or folder belongs; the epoch for what is not here. */
+  readonly times: Map<string, Date>;
 }
 
 async function describe(selected: readonly Selected[], stores: Stores): Promise<Plan> {
   const documents = new Map<string, Buffer>();
   const layers = new Map<string, LayerRecord>();
+  const times = new Map<string, Date>();
   const index: unknown[] = [];
   const list: unknown[] = [];
   const repositories: Record<string, Record<string, string>> = {};
+  const isSelected = (id: string | undefined) => selected.some(({ image }) => image.id === id);
   for (const { image, tags } of selected) {
     const config = await stores.images.config(image.id);
-    documents.set(blob(image.id), config);
     const records = image.chainIds.map((chainId) => stores.layers.get(chainId)!);
-    for (const record of records) layers.set(blob(record.diffId), record);
+    const created = new Date(image.file.created ?? 0);
+    const add = (name: string, document?: Buffer) => {
+      if (document !== undefined) documents.set(name, document);
+      times.set(name, created);
+    };
+    add('blobs/');
+    add(blob(image.id), config);
+    for (const document of legacyImages(config, image.file.rootfs.diff_ids)) add(blob(sha256(document)), document);
+    for (const record of records) {
+      layers.set(blob(record.diffId), record);
+      add(blob(record.diffId));
+    }
     const descriptors = records.map(({ diffId, tarSizeBytes }) => ({
       mediaType: ociLayer,
       digest: diffId,
@@ -143,28 +159,28 @@ async function describe(selected: readonly Selected[], stores: Stores): Promise<
       };
       index.push({ ...descriptor, annotations });
       const top = records.at(-1)?.diffId ?? image.id;
-      repositories[familiarName(tag)] = { ...repositories[familiarName(tag)], [tag.tag!]: hex(top) };
+      repositories[familiarName(tag)] = sortedMap({ ...repositories[familiarName(tag)], [tag.tag!]: hex(top) });
     }
     list.push({
       Config: blob(image.id),
       RepoTags: tags.length > 0 ? tags.map(familiarString) : null,
       Layers: records.map((record) => blob(record.diffId)),
-      LayerSources: Object.fromEntries(
-        descriptors.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }]),
+      ...(isSelected(image.parent) ? { Parent: image.parent } : {}),
+      LayerSources: sortedMap(
+        Object.fromEntries(descriptors.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }])),
       ),
     });
   }
   const indexType = 'application/vnd.oci.image.index.v1+json';
   documents.set('index.json', json({ schemaVersion: 2, mediaType: indexType, manifests: index }));
   documents.set('manifest.json', line(list));
-  documents.set('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
-  if (Object.keys(repositories).length > 0) documents.set('repositories', line(repositories));
-  return { documents, layers };
+  documents.set('oci-layout', Buffer.from('{"imageLayoutVersion": "1.0.0"}'));
+  if (Object.keys(repositories).length > 0) documents.set('repositories', line(sortedMap(repositories)));
+  return { documents, layers, times };
 }
 
 async function writeArchive(
-  documents: ReadonlyMap<string, Buffer>,
-  layers: ReadonlyMap<string, LayerRecord>,
+  { documents, layers, times }: Plan,
   stores: Stores,
   out: Writable,
   signal: AbortSignal,
@@ -174,7 +190,7 @@ async function writeArchive(
     const document = documents.get(name);
     const layer = layers.get(name);
     const size = document?.length ?? layer?.tarSizeBytes ?? 0;
-    await writeFully(out, tarHeader(name, size, epoch), signal);
+    await writeFully(out, tarHeader(name, size, times.get(name) ?? epoch), signal);
     if (document !== undefined) await writeFully(out, document, signal);
     else if (layer !== undefined)
       for await (const chunk of readLayerArchive(layer, stores.layers)) await writeFully(out, chunk, signal);

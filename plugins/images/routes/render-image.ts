@@ -2,6 +2,7 @@ import { type ApiVersion, apiVersionAtLeast, type ImageConfig, type VersionShim 
 import { createdAt, type ListedImage } from '../engine/list';
 import type { Stores } from '../engine/stores';
 import { familiarString } from '../reference/reference';
+import { isEmpty } from '../store/container-config';
 import { isObject } from '../store/image-config';
 import type { StoredImage } from '../store/image-store';
 
@@ -86,7 +87,7 @@ function renderConfig(config: ImageConfig): Record<string, unknown> {
   const shown: Record<string, unknown> = { ...alwaysShown };
   for (const key of configKeys) {
     const value = config[key];
-    if (value !== undefined && value !== null && value !== '') shown[key] = value;
+    if (!isEmpty(value)) shown[key] = value;
   }
   return Object.fromEntries(Object.entries(shown).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { invalidParameter, type Logger, notFound, writeFileAtomically } from '@gantry/sdk';
 import type { ContentStore } from './content-store';
 import { chainIds } from './digests';
@@ -107,6 +108,24 @@ export class ImageStore {
     const image = this.images.get(id);
     if (image === undefined) return;
     const next = { ...image, lastTagTime: when.toISOString() };
+    this.images.set(id, next);
+    await this.write(next);
+  }
+
+  /**
+   * What was loaded as the image it was made from. Nothing happens when one of the two is gone again.
+   *
+   * @throws invalid-parameter  its history is not that of the parent and one step more
+   */
+  async setParent(id: string, parent: string): Promise<void> {
+    const [image, below] = [this.images.get(id), this.images.get(parent)];
+    if (image === undefined || below === undefined || image.parent === parent) return;
+    const [own, inherited] = [image.file.history, below.file.history];
+    const isStepAbove =
+      own.length === inherited.length + 1 && isDeepStrictEqual(own.slice(0, inherited.length), inherited);
+    if (!isStepAbove && own.length + inherited.length > 0)
+      throw invalidParameter(`image ${parent} is not a valid parent for ${id}`);
+    const next = { ...image, parent };
     this.images.set(id, next);
     await this.write(next);
   }

@@ -1,4 +1,4 @@
-import { invalidParameter, unavailable, type VolumeManager } from '@gantry/sdk';
+import { unavailable, type VolumeManager } from '@gantry/sdk';
 import { mapOf, nullable, struct, text } from '@gantry/sdk/decode';
 
 const createDocument = struct({
@@ -11,12 +11,11 @@ const createDocument = struct({
 
 /**
  * Parses the body of POST /volumes/create.
- * @throws invalid-parameter  no body, or a field of the wrong type
+ * @throws invalid-parameter  a field of the wrong type
  * @throws unavailable        a cluster volume is asked for
  */
 export function parseCreateRequest(body: unknown): Parameters<VolumeManager['create']>[0] {
-  if (body === undefined) throw invalidParameter('invalid JSON: got EOF while reading request body');
-  const { Name, Driver, DriverOpts, Labels, ClusterVolumeSpec } = createDocument.decode(body, '');
+  const { Name, Driver, DriverOpts, Labels, ClusterVolumeSpec } = createDocument.decode(body ?? {}, '');
   if (ClusterVolumeSpec !== null)
     throw unavailable(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',

@@ -18,6 +18,22 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
   return read[0];
 }
 
+/**
+ * Whether a prune takes volumes that users named too: the filter `all`.
+ *
+ * @param implied  the client is of a time when all of them went; it may say so, and nothing else
+ * @throws invalid-parameter  several values, or one that is neither true nor false
+ */
+export function pruneAll(filters: Filters, implied: boolean): boolean {
+  const values = [...new Set([...(filters.get('all') ?? []), ...(implied ? ['true'] : [])])];
+  const [value = 'false'] = values;
+  if (values.length > 1)
+    throw invalidParameter(`invalid filter 'all=[${values.join(' ')}]': only one value is expected`);
+  if (!/^(1|t|true|0|f|false)$/i.test(value))
+    throw invalidParameter(`invalid filter 'all': strconv.ParseBool: parsing "${value}": invalid syntax`);
+  return /^(1|t)/i.test(value);
+}
+
 /** Whether a volume passes `driver`, `name`, `label` and `label!`. */
 export function matches(filters: Filters, volume: Pick<VolumeSummary, 'name' | 'driver' | 'labels'>): boolean {
   const drivers = filters.get('driver');

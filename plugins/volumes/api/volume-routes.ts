@@ -3,7 +3,7 @@ import { type PruneDeps, pruneVolumes } from '../prune';
 import type { VolumeStore } from '../volume-store';
 import { parseCreateRequest } from './create-request';
 import { renderVolume } from './render-volume';
-import { booleanFilter, matches, parseFilters } from './volume-filters';
+import { booleanFilter, matches, parseFilters, pruneAll } from './volume-filters';
 
 /** The operations below /volumes. @see Docker Engine API, tag Volume */
 export function volumeRoutes(store: VolumeStore, prune: PruneDeps): ApiRoute[] {
@@ -42,7 +42,7 @@ export function volumeRoutes(store: VolumeStore, prune: PruneDeps): ApiRoute[] {
       async handle({ query, apiVersion, signal }) {
         const filters = parseFilters(query.get('filters'), ['label', 'label!', 'all']);
         // Older clients expect named volumes to go as well.
-        const all = apiVersionAtLeast(apiVersion, '1.42') ? (booleanFilter(filters, 'all') ?? false) : true;
+        const all = pruneAll(filters, !apiVersionAtLeast(apiVersion, '1.42'));
         const report = await pruneVolumes(store, prune, filters, all, signal);
         return reply.json(200, { VolumesDeleted: report.deleted, SpaceReclaimed: report.reclaimedBytes });
       },

@@ -203,6 +203,43 @@ test('image content is copied into an empty volume with everything it has, and n
   expect(await readdir(join(folder, 'run/mounts'))).toEqual([]);
 });
 
+test.each([
+  ['1.51', { all: ['x'] }, `invalid filter 'all': strconv.ParseBool: parsing "x": invalid syntax`],
+  ['1.51', { all: ['0', '1'] }, "invalid filter 'all=[0 1]': only one value is expected"],
+  ['1.41', { all: ['false'] }, "invalid filter 'all=[false true]': only one value is expected"],
+])('a prune at %s with %j is refused as dockerd refuses it', async (version, filters, message) => {
+  const { call } = await openManager(folder, { local: directoryDriver() });
+  const url = `/volumes/prune?filters=${encodeURIComponent(JSON.stringify(filters))}`;
+  await expect(call('POST', url, undefined, version)).rejects.toMatchObject({ kind: 'invalid-parameter', message });
+});
+
+test('a create without a body makes an anonymous volume', async () => {
+  const { call } = await openManager(folder, { local: directoryDriver() });
+  const { status, body } = await call('POST', '/volumes/create');
+  expect([status, body.Labels]).toEqual([201, { 'com.docker.volume.anonymous': '' }]);
+});
+
+test('image content goes into a part of a volume too, and nowhere when the part is not there or leads out', async () => {
+  const { store } = await openManager(folder, { local: directoryDriver() });
+  await store.create({ name: 'data', driver: '', options: {}, labels: {} });
+  const source = join(folder, 'image');
+  const target = join(folder, 'data/data');
+  await mkdir(source, { mode: 0o711 });
+  await writeFile(join(source, 'file'), 'content');
+  await mkdir(join(target, 'part'));
+  await writeFile(join(target, 'beside'), '');
+  await symlink(folder, join(target, 'out'));
+  for (const subpath of ['missing', 'beside', 'out', 'out/image', 'part'])
+    await store.populate('data', source, { subpath });
+  expect((await readdir(target)).sort()).toEqual(['beside', 'out', 'part']);
+  expect(await readdir(join(target, 'part'))).toEqual(['file']);
+  expect((await stat(join(target, 'part'))).mode & 0o777).toBe(0o711);
+  expect(await readdir(folder)).not.toContain('file');
+  await writeFile(join(source, 'later'), '');
+  await store.populate('data', source, { subpath: 'part' });
+  expect(await readdir(join(target, 'part'))).toEqual(['file']);
+});
+
 test('a copy that a crash cut short is completed', async () => {
   const local = directoryDriver();
   const { store } = await openManager(folder, { local });

@@ -34,6 +34,7 @@ export async function startPlugin(stateDir: string, storageDriver = 'overlay2'):
   const bus: EventBus = { publish: (event) => void events.push(event), subscribe: () => () => {} };
   const settings = {
     storageDriver,
+    engineVersion: '1.2.3',
     insecureRegistries: [],
     registryMirrors: [],
     registryMirrorPrefixes: {},
