@@ -89,14 +89,29 @@ function limitWarnings({ host: { limits, cgroupVersion } }: Engine): string[] {
   return missing.filter(([there]) => !there).map(([, what]) => `WARNING: No ${what} support`);
 }
 
-async function runtimes(engine: Engine): Promise<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
-  await Promise.all(
-    engine.runtimes.entries().map(async ([name, runtime]) => {
-      const version = await runtime.version().catch(() => undefined);
-      // A runtime whose binary is missing cannot run anything: it is not offered.
-      if (version || name === engine.settings.defaultRuntime) found[name] = { path: version?.path ?? name };
-    }),
-  );
-  return found;
+/** The key of a runtime's features in its status, as dockerd names it. */
+const FEATURES = 'org.opencontainers.runtime-spec.features';
+
+async function runtimes({ runtimes, settings }: Engine): Promise<Record<string, unknown>> {
+  const shown = runtimes.entries().map(async ([name, runtime]) => {
+    const [version, features] = await Promise.all([
+      runtime.version().catch(() => undefined),
+      runtime.features?.().catch(() => undefined),
+    ]);
+    // A runtime whose binary is missing cannot run anything: it is not offered.
+    if (version === undefined && name !== settings.defaultRuntime) return [];
+    const setting = settings.runtimes[name] ?? {};
+    const path = setting.path ?? (name === 'crun' ? 'crun' : 'runc');
+    return [
+      [
+        name,
+        {
+          ...(setting.runtimeType ? {} : { path }),
+          ...setting,
+          ...(features === undefined ? {} : { status: { [FEATURES]: features } }),
+        },
+      ],
+    ];
+  });
+  return Object.fromEntries((await Promise.all(shown)).flat());
 }

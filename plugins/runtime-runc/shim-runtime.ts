@@ -119,6 +119,10 @@ export class ShimRuntime implements Runtime {
     return (await this.runtime()).version();
   }
 
+  async features() {
+    return (await this.runtime()).features();
+  }
+
   /** Lets go of every container; they go on. */
   close(): void {
     for (const task of this.tasks.values()) task.detach();

@@ -130,6 +130,11 @@ export interface Runtime {
     readonly version: string;
     readonly commit: string;
   }>;
+  /**
+   * What the OCI runtime supports: the JSON text of its features document. Undefined when it cannot tell.
+   * @see OCI runtime spec, features.md
+   */
+  features?(): Promise<string | undefined>;
 }
 
 export const Runtime1 = capability<Runtime>('runtime/v1', 'many');

@@ -200,6 +200,12 @@ describe('the state of a container decides', () => {
       new RegExp(`container ${Id} is not running`, 'i'),
     );
     expectError(await api().post('/containers/up/exec', { Cmd: [] }), 400, /No exec command specified/);
+    for (const [User, message] of [
+      ['nobody-here', /^unable to find user nobody-here: no matching entries in passwd file$/],
+      ['0:no-group', /^unable to find group no-group: no matching entries in group file$/],
+      ['-1', /^uids and gids must be in range 0-2147483647$/],
+    ] as const)
+      expectError(await api().post('/containers/up/exec', { Cmd: ['true'], User }), 400, message);
   });
 
   test('a running one is removed only by force', async () => {

@@ -163,8 +163,19 @@ test('update changes what it may, at once, and refuses the rest', async () => {
   expect(await limit(id, 'pids', 'pids.max', 'pids.max')).toBe('40');
   await remove(id);
   const other = await startContainer(daemon());
+  const refused = async (change: object) => {
+    const { status, text } = await api().post(`/containers/${other}/update`, change);
+    return `${status} ${JSON.parse(text).message.replace(other, '<id>')}`;
+  };
+  expect(await refused({ Memory: 4096 })).toBe('400 Minimum memory limit allowed is 6MB');
+  expect(await refused({ Memory: 64 * MIB })).toBe(
+    '409 Cannot update container <id>: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+  );
   expect((await api().post(`/containers/${other}/update`, { NanoCpus: 500_000_000 })).status).toBe(200);
   expect(await limit(other, 'cpu', 'cpu.cfs_quota_us', 'cpu.max')).toMatch(/^50000\b/);
+  expect(await refused({ CpuQuota: 10_000 })).toBe(
+    '409 Cannot update container <id>: Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set',
+  );
   await remove(other);
 });
 

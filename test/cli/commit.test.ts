@@ -83,6 +83,8 @@ test('a stopped container is committed; one that wrote nothing adds no layer', a
   await docker('run', '--name', 'ended', 'busybox', 'sh', '-c', 'echo x >/written');
   await docker('commit', 'ended', 'from-ended');
   expect(await docker('run', '--rm', 'from-ended', 'cat', '/written')).toBe('x');
+  const plain = (await daemon().api.get('/images/from-ended/json')).json<Image>();
+  expect(plain.Config).toMatchObject({ Labels: null });
   await docker('create', '--name', 'idle', 'busybox', 'true');
   const made = await daemon().api.post('/commit?container=idle&repo=empty&tag=2&changes=LABEL+a%3Db', {
     Cmd: ['echo', 'from the body'],

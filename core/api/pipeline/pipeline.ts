@@ -17,7 +17,7 @@ import { type Destination, Exchange } from '../request/exchange';
 import { StalledBody } from '../request/json-body';
 import { parseTarget, type RequestTarget } from '../request/request-target';
 import { isServedTo, type RouteMatch, type RouteTable } from '../routes/route-table';
-import { negotiateVersion, splitVersion } from '../versions/api-version';
+import { negotiateVersion, splitVersion, TooOldClient } from '../versions/api-version';
 import type { Admission, Authorizer, Destination as Description } from './authorizer';
 import { nextRequestId } from './request-id';
 import { sendBody } from './send-body';
@@ -174,10 +174,15 @@ export class Pipeline {
       response.destroy();
       return;
     }
-    const body = status === 304 ? '' : `${JSON.stringify({ message: errorMessage(error) })}\n`;
+    const isPlain = error instanceof TooOldClient;
+    const text = isPlain ? errorMessage(error) : JSON.stringify({ message: errorMessage(error) });
+    const body = status === 304 ? '' : `${text}\n`;
     const { retryAfterSeconds } = error as Partial<EngineError>;
     const headers: Record<string, string> = { ...this.deps.common };
-    if (status !== 304) headers['Content-Type'] = 'application/json';
+    if (isPlain) {
+      headers['Content-Type'] = 'text/plain; charset=utf-8';
+      headers['X-Content-Type-Options'] = 'nosniff';
+    } else if (status !== 304) headers['Content-Type'] = 'application/json';
     if (retryAfterSeconds !== undefined) headers['Retry-After'] = String(retryAfterSeconds);
     sendBody(response, status, headers, body);
     // What is left of the body would be waited for without end.

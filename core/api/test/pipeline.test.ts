@@ -44,9 +44,11 @@ test('the version of the path decides, and paths without one speak the newest', 
   const { socketPath } = await startApi([route('GET', '/which', ({ apiVersion }) => reply.json(200, apiVersion))]);
   expect((await get(socketPath, '/which')).body).toBe('"1.51"\n');
   expect((await get(socketPath, '/v1.24/which')).body).toBe('"1.24"\n');
+  // Clients that old know no JSON errors.
   expect(await get(socketPath, '/v1.12/which')).toMatchObject({
     status: 400,
-    body: '{"message":"client version 1.12 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"}\n',
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+    body: 'client version 1.12 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version\n',
   });
   expect(await get(socketPath, '/v1.99/which')).toMatchObject({
     status: 400,

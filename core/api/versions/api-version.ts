@@ -1,7 +1,17 @@
-import { type ApiVersion, invalidParameter } from '@gantry/sdk';
+import { type ApiVersion, EngineError, invalidParameter } from '@gantry/sdk';
 
 export const minimumApiVersion = '1.24';
 export const currentApiVersion = '1.51';
+
+/** From before errors were JSON: it is answered in plain text. */
+export class TooOldClient extends EngineError {
+  constructor(version: string) {
+    super(
+      'invalid-parameter',
+      `client version ${version} is too old. Minimum supported API version is ${minimumApiVersion}, please upgrade your client to a newer version`,
+    );
+  }
+}
 
 /** A request path split at its version prefix. */
 export interface VersionedPath {
@@ -28,10 +38,7 @@ export function negotiateVersion(requested: string | undefined): ApiVersion {
   if (requested === undefined) return currentApiVersion;
   const known = supportedVersions.get(requested);
   if (known !== undefined) return known;
-  if (compareVersions(requested, minimumApiVersion) < 0)
-    throw invalidParameter(
-      `client version ${requested} is too old. Minimum supported API version is ${minimumApiVersion}, please upgrade your client to a newer version`,
-    );
+  if (compareVersions(requested, minimumApiVersion) < 0) throw new TooOldClient(requested);
   if (compareVersions(requested, currentApiVersion) > 0)
     throw invalidParameter(
       `client version ${requested} is too new. Maximum supported API version is ${currentApiVersion}`,

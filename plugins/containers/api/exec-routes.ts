@@ -20,7 +20,7 @@ export function execRoutes(engine: Engine): ApiRoute[] {
         engine.index.get(reference);
         const config = await parseExec(request);
         parseDetachKeys(config.detachKeys);
-        return reply.json(201, { Id: createExec(reference, config, engine).id });
+        return reply.json(201, { Id: (await createExec(reference, config, engine)).id });
       },
     },
     {

@@ -109,9 +109,14 @@ function discardOthers(host: HostConfig, support: LimitSupport, warnings: string
     }
 }
 
+/** @throws invalid-parameter */
+export function assertEnoughMemory(bytes: number): void {
+  if (bytes !== 0 && bytes < MINIMUM_MEMORY) throw invalidParameter('Minimum memory limit allowed is 6MB');
+}
+
 function validateMemory(host: HostConfig, update: boolean): void {
   const { Memory, MemorySwap, MemoryReservation } = host;
-  if (Memory !== 0 && Memory < MINIMUM_MEMORY) throw invalidParameter('Minimum memory limit allowed is 6MB');
+  assertEnoughMemory(Memory);
   if (MemorySwap < -1) throw invalidParameter(`Invalid value for MemorySwap: ${MemorySwap}, use -1 for unlimited swap`);
   if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
     throw invalidParameter('Minimum memoryswap limit should be larger than memory limit, see usage');
@@ -140,13 +145,9 @@ function validateRanges(host: HostConfig): void {
     for (const { Path, Rate } of host[field] ?? [])
       if (Rate < 0) throw invalidParameter(`${field}: invalid rate for device ${Path}: it must be a positive integer`);
   if (host.IOMaximumBandwidth !== 0)
-    throw invalidParameter(
-      'invalid QoS settings: linux does not support configuration of maximum bandwidth (IOMaximumBandwidth)',
-    );
+    throw invalidParameter('invalid option: QoS maximum bandwidth configuration is not supported on linux');
   if (host.IOMaximumIOps !== 0)
-    throw invalidParameter(
-      'invalid QoS settings: linux does not support configuration of maximum IOPs (IOMaximumIOps)',
-    );
+    throw invalidParameter('invalid option: QoS maximum IOPs configuration is not supported on linux');
 }
 
 const WINDOWS_LIMITS = [

@@ -14,11 +14,19 @@ import type { ExecConfig, ExecInstance } from './exec-instance';
 /** How long the result of an ended exec can be asked for. */
 const KEPT_MS = 5 * 60_000;
 
-/** @throws conflict  the container does not run, or is paused. @see Engine API, POST /containers/{id}/exec */
-export function createExec(reference: string, config: ExecConfig, engine: Engine): ExecInstance {
+/**
+ * @throws conflict           the container does not run, or is paused
+ * @throws invalid-parameter  there is no command, or no such user in the container
+ * @see Engine API, POST /containers/{id}/exec
+ */
+export async function createExec(reference: string, config: ExecConfig, engine: Engine): Promise<ExecInstance> {
   const container = engine.index.get(reference);
   assertRunning(container, reference);
   if (config.command.length === 0) throw invalidParameter('No exec command specified');
+  if (config.user !== '') {
+    await resolveContainerUser(container.record, await rootPathOf(container, engine), config.user);
+    assertRunning(container, reference);
+  }
   const exec: ExecInstance = {
     id: randomBytes(32).toString('hex'),
     container,
@@ -127,7 +135,7 @@ function forget(exec: ExecInstance, engine: Engine): void {
 async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciProcess> {
   const { record } = exec.container;
   const { config } = exec;
-  const rootPath = await (await engine.images.openRootFilesystem(record.id)).mount();
+  const rootPath = await rootPathOf(exec.container, engine);
   const user = await resolveContainerUser(record, rootPath, config.user || record.config.User);
   const privileged = config.privileged || record.hostConfig.Privileged;
   const capabilities = resolveCapabilities(
@@ -156,6 +164,11 @@ async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciP
   };
 }
 
+/** Mounted already, as the container runs. */
+async function rootPathOf({ id }: Container, engine: Engine): Promise<string> {
+  return (await engine.images.openRootFilesystem(id)).mount();
+}
+
 /** @param calledAs how the client named it */
 function assertRunning(container: Container, calledAs = container.id): void {
   const { id, state } = container;
@@ -178,7 +191,7 @@ export async function runInContainer(
   options: { readonly limitBytes: number; readonly signal: AbortSignal },
   engine: Engine,
 ): Promise<{ exitCode: number; output: string }> {
-  const exec = createExec(container.id, config, engine);
+  const exec = await createExec(container.id, config, engine);
   await startExec(exec, engine);
   const chunks: Buffer[] = [];
   let size = 0;

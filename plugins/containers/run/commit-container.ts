@@ -99,7 +99,8 @@ const imageKeys = [
 
 /** The part of a container's configuration that an image can have. */
 function imageConfig(config: ContainerConfig): ImageConfig {
-  return Object.fromEntries(
-    imageKeys.map((key) => [key, config[key]] as const).filter(([, value]) => value !== undefined),
-  );
+  // A container always has labels, if only none; an image that has none does not say so.
+  const isSaid = (key: string, value: unknown) =>
+    value !== undefined && !(key === 'Labels' && Object.keys(config.Labels).length === 0);
+  return Object.fromEntries(imageKeys.map((key) => [key, config[key]] as const).filter((each) => isSaid(...each)));
 }

@@ -1,7 +1,7 @@
 import { conflict, EngineError, errorMessage, invalidParameter, type OciResources } from '@gantry/sdk';
 import type { HostConfig, UpdateRequest } from '../config/container-config';
 import { validateRestartPolicy } from '../create/validate';
-import { adaptLimits } from '../create/validate-resources';
+import { adaptLimits, assertEnoughMemory } from '../create/validate-resources';
 import { type Engine, publish } from '../engine';
 import type { LimitSupport } from '../spec/limit-support';
 import { resourceLimits } from '../spec/resources';
@@ -13,7 +13,7 @@ import { hasEnded } from './stop-container';
  *
  * @returns warnings
  * @throws invalid-parameter  a limit is wrong, or contradicts one that stays
- * @throws conflict           it is being removed
+ * @throws conflict           it is being removed, or the request contradicts what the container has
  * @see Docker Engine API, POST /containers/{id}/update
  */
 export async function updateContainer(reference: string, request: UpdateRequest, engine: Engine): Promise<string[]> {
@@ -22,8 +22,8 @@ export async function updateContainer(reference: string, request: UpdateRequest,
     const { record, state } = container;
     if (state.status === 'removing' || state.status === 'dead')
       throw conflict(`Cannot update container ${container.id}: it is being removed`);
-    const { updated, resources, warnings } = planUpdate(record.hostConfig, request, engine.host.limits);
     try {
+      const { updated, resources, warnings } = planUpdate(record.hostConfig, request, engine.host.limits);
       if (isAlive(state) && container.task)
         await container.task.update(resources).catch(async (error: unknown) => {
           // It ended this moment: the limits are those of its next start.
@@ -36,6 +36,7 @@ export async function updateContainer(reference: string, request: UpdateRequest,
       return warnings;
     } catch (error) {
       const kind = error instanceof EngineError ? error.kind : 'system';
+      if (kind === 'invalid-parameter') throw error;
       throw new EngineError(kind, `Cannot update container ${container.id}: ${errorMessage(error)}`, { cause: error });
     }
   });
@@ -45,7 +46,8 @@ export async function updateContainer(reference: string, request: UpdateRequest,
  * What an update makes of a configuration.
  *
  * @returns the configuration afterwards, what the runtime is told of it, and warnings for the client
- * @throws invalid-parameter  a limit is wrong, or contradicts one that stays
+ * @throws invalid-parameter  a limit is wrong
+ * @throws conflict           it contradicts one that stays
  */
 export function planUpdate(
   present: HostConfig,
@@ -69,21 +71,23 @@ const LIMITS = [
   'MemorySwap',
 ] as const;
 
-/** The present configuration with everything that the request sets. @throws invalid-parameter */
+/** The present configuration with everything that the request sets. @throws invalid-parameter, conflict */
 export function mergeLimits(present: HostConfig, request: UpdateRequest): HostConfig {
   const merged: HostConfig = { ...present };
   refuseFixed(request);
+  assertEnoughMemory(request.Memory);
   if (request.KernelMemory) throw invalidParameter('kernel memory limit is not supported: remove KernelMemory');
   if (request.NanoCpus > 0 && (present.CpuPeriod > 0 || present.CpuQuota > 0))
-    throw invalidParameter(
+    throw conflict(
       `Conflicting options: Nano CPUs cannot be updated as CPU ${present.CpuPeriod > 0 ? 'Period' : 'Quota'} has already been set`,
     );
   if ((request.CpuPeriod > 0 || request.CpuQuota > 0) && present.NanoCpus > 0)
-    throw invalidParameter(
+    throw conflict(
       `Conflicting options: CPU ${request.CpuPeriod > 0 ? 'Period' : 'Quota'} cannot be updated as NanoCPUs has already been set`,
     );
-  if (request.Memory > 0 && request.MemorySwap === 0 && present.MemorySwap > 0 && request.Memory > present.MemorySwap)
-    throw invalidParameter(
+  // Also where there is no limit of either so far, as with dockerd.
+  if (request.Memory > 0 && request.MemorySwap === 0 && request.Memory > present.MemorySwap)
+    throw conflict(
       'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
     );
   for (const field of LIMITS) if (request[field] !== 0) merged[field] = request[field];
@@ -91,9 +95,9 @@ export function mergeLimits(present: HostConfig, request: UpdateRequest): HostCo
   if (request.CpusetMems !== '') merged.CpusetMems = request.CpusetMems;
   if (request.PidsLimit !== null) merged.PidsLimit = Math.max(0, request.PidsLimit);
   if (request.RestartPolicy.Name !== '') {
+    validateRestartPolicy(request.RestartPolicy, false);
     if (present.AutoRemove && request.RestartPolicy.Name !== 'no')
-      throw invalidParameter('Restart policy cannot be updated because AutoRemove is enabled for the container');
-    validateRestartPolicy(request.RestartPolicy, present.AutoRemove);
+      throw conflict('Restart policy cannot be updated because AutoRemove is enabled for the container');
     merged.RestartPolicy = request.RestartPolicy;
   }
   return merged;

@@ -122,5 +122,9 @@ test('an update keeps what it does not name and refuses contradictions', () => {
   const update = (given: object) => mergeLimits(present, updateDocument.decode(given, ''));
   expect(update({ CpuShares: 9 })).toMatchObject({ Memory: 1e8, CpuShares: 9 });
   expect(() => update({ Memory: 3e8 })).toThrow('Memory limit should be smaller than already set memoryswap limit');
+  expect(() => update({ Memory: 5 })).toThrow('Minimum memory limit allowed is 6MB');
   expect(() => update({ RestartPolicy: { Name: 'what' } })).toThrow('invalid restart policy');
+  const passing = hostConfig({ AutoRemove: true });
+  const always = updateDocument.decode({ RestartPolicy: { Name: 'always' } }, '');
+  expect(() => mergeLimits(passing, always)).toThrow(expect.objectContaining({ kind: 'conflict' }));
 });

@@ -37,7 +37,7 @@ test.each([
   [{ KernelMemoryTCP: 1 }, 'kernel TCP memory limit is not supported'],
   [{ CpuRealtimePeriod: 100, CpuRealtimeRuntime: 200 }, 'cpu real-time runtime cannot be higher than'],
   [{ CpusetMems: '7' }, 'Requested memory nodes are not available - requested 7, available: 0'],
-  [{ IOMaximumIOps: 1 }, 'linux does not support configuration of maximum IOPs'],
+  [{ IOMaximumIOps: 1 }, 'QoS maximum IOPs configuration is not supported on linux'],
   [{ ExtraHosts: ['db'] }, 'bad format for add-host: "db"'],
   [{ ExtraHosts: ['db:nowhere'] }, 'invalid IP address in add-host: "nowhere"'],
   [{ Dns: ['dns.example'] }, 'IP address is not correctly formatted: dns.example'],

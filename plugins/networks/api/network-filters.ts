@@ -14,8 +14,9 @@ export function parseListFilters(text: string | null): Filters {
   for (const type of filters.get('type') ?? [])
     if (type !== 'custom' && type !== 'builtin') throw invalidParameter(`invalid filter: 'type'='${type}'`);
   const dangling = filters.get('dangling');
-  if (dangling && (dangling.length !== 1 || !/^(true|false|1|0|t|f)$/i.test(dangling[0]!)))
-    throw invalidParameter(`invalid filter 'dangling=[${dangling.join(' ')}]'`);
+  if (dangling && dangling.length > 1) throw invalidParameter('got more than one value for filter key "dangling"');
+  if (dangling && !/^(true|false|1|0)$/.test(dangling[0]!))
+    throw invalidParameter(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
   return filters;
 }
 
@@ -33,7 +34,7 @@ export function matchesFilters(network: NetworkRecord, sandboxes: Sandboxes, fil
     absentOr('name', (value) => matches(network.name, value)) &&
     absentOr('scope', (value) => network.scope === value) &&
     absentOr('type', (value) => (value === 'builtin') === predefined) &&
-    absentOr('dangling', (value) => /^(true|1|t)$/i.test(value) === (!predefined && !isUsed(network, sandboxes))) &&
+    absentOr('dangling', (value) => /^(true|1)$/.test(value) === (!predefined && !isUsed(network, sandboxes))) &&
     (filters.get('label') ?? []).every((value) => hasLabel(network.labels, value))
   );
 }

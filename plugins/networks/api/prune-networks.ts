@@ -39,6 +39,6 @@ function parseUntil(values: readonly string[] | undefined): number {
   if (parts.length > 0 && parts.map((part) => part[0]).join('') === text)
     return Date.now() - parts.reduce((sum, part) => sum + Number(part[1]) * units[part[2]!]!, 0);
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw invalidParameter(`invalid until filter: ${text}`);
+  if (Number.isNaN(time)) throw invalidParameter(`failed to parse value as time or duration: "${text}"`);
   return time;
 }

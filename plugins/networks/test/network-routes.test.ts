@@ -119,6 +119,12 @@ test('filters choose by driver, name, label, type and use; unknown ones are refu
   expect(await names({ name: ['^lu'] })).toEqual([]);
   await expect(names({ flavour: ['x'] })).rejects.toThrow("invalid filter 'flavour'");
   await expect(names({ type: ['x'] })).rejects.toThrow('invalid filter');
+  await expect(names({ dangling: ['x'] })).rejects.toThrow(
+    `invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`,
+  );
+  await expect(names({ dangling: ['true', 'false'] })).rejects.toThrow(
+    'got more than one value for filter key "dangling"',
+  );
 });
 
 test('prune takes unused networks the filters leave, and nothing predefined', async () => {

@@ -41,6 +41,16 @@ export async function askVersion(path: string): Promise<OciVersion> {
   }
 }
 
+/** Asks an OCI runtime what it supports: JSON text. Undefined when it does not know the question. */
+export async function askFeatures(path: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await run(path, ['features'], { timeout: TIMEOUT_MS });
+    return JSON.stringify(JSON.parse(stdout));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads what `runc --version` and its kin print. */
 export function parseVersion(text: string): Omit<OciVersion, 'path'> {
   const [, name = '', version = ''] = /^(\S+)\s+(?:version\s+)?(\S+)/m.exec(text) ?? [];

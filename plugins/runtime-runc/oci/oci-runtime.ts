@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { invalidParameter, notFound } from '@gantry/sdk';
 import type { AnyMessage } from '../shim/task-service';
 import { encode } from '../ttrpc/messages';
-import { askVersion, findProgram, type OciVersion } from './oci-binary';
+import { askFeatures, askVersion, findProgram, type OciVersion } from './oci-binary';
 import { scriptFor } from './runtime-script';
 
 /** How a runtime of daemon.json is run. */
@@ -26,6 +26,8 @@ export interface OciRuntime {
   /** Whether systemd keeps its containers' cgroups. */
   readonly systemdCgroup: boolean;
   version(): Promise<OciVersion>;
+  /** @see Runtime.features */
+  features(): Promise<string | undefined>;
 }
 
 const RUNC_SHIM = 'containerd-shim-runc-v2';
@@ -42,7 +44,7 @@ export async function prepareRuntime(
   if (basename(shim) !== RUNC_SHIM) {
     const options = setting.options === undefined ? undefined : foreignOptions(name, setting.options);
     const version = async () => ({ path: shim, name: basename(shim), version: '', commit: '' });
-    return { shim, root, options, systemdCgroup: false, version };
+    return { shim, root, options, systemdCgroup: false, version, features: async () => undefined };
   }
   const options = runcOptions(name, setting.options);
   const wanted = setting.path ?? options.BinaryName ?? (name === 'crun' ? 'crun' : 'runc');
@@ -51,6 +53,7 @@ export async function prepareRuntime(
     throw notFound(`runtime ${name}: OCI runtime ${wanted} is not installed${packageHint(wanted)}`);
   const version = await askVersion(path);
   const binary = await scriptFor(name, path, setting.runtimeArgs ?? [], version, directories.scripts);
+  let features: Promise<string | undefined> | undefined;
   const usesSystemd = options.SystemdCgroup ?? systemdCgroup;
   return {
     shim,
@@ -67,6 +70,10 @@ export async function prepareRuntime(
     },
     systemdCgroup: usesSystemd,
     version: async () => version,
+    features() {
+      features ??= askFeatures(path);
+      return features;
+    },
   };
 }
 

@@ -132,12 +132,17 @@ const resources: RequestField[] = [
   ),
   refused('HostConfig.KernelMemoryTCP', host({ KernelMemoryTCP: 1 << 26 }), 400, /KernelMemoryTCP/),
   ...works('HostConfig.', 'CpuCount CpuPercent', 'clients/docker-py.test.ts', 'docker-py: %s'),
-  refused('HostConfig.IOMaximumIOps', host({ IOMaximumIOps: 1 }), 400, /invalid QoS settings.*IOMaximumIOps/),
+  refused(
+    'HostConfig.IOMaximumIOps',
+    host({ IOMaximumIOps: 1 }),
+    400,
+    /QoS maximum IOPs configuration is not supported/,
+  ),
   refused(
     'HostConfig.IOMaximumBandwidth',
     host({ IOMaximumBandwidth: 1 }),
     400,
-    /invalid QoS settings.*IOMaximumBandwidth/,
+    /QoS maximum bandwidth configuration is not supported/,
   ),
 ];
 
