@@ -2,6 +2,9 @@ import http from 'node:http';
 import { type ApiRoute, reply } from '@gantry/sdk';
 import { closeFixtures, connect, get, parseAnswer, readToEnd, readUntil, startApi } from './api-fixture';
 
+// A thousand requests take a while on a busy machine.
+jest.setTimeout(30_000);
+
 afterEach(closeFixtures);
 
 const request = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
