@@ -46,9 +46,10 @@ export interface ImageCommit {
   readonly parentId?: string;
   /**
    * The container whose writable layer becomes the topmost one; it was made from the parent. Undefined = no new
-   * layer, only another configuration. A container that has written nothing adds no layer either.
+   * layer, only another configuration. A container that has written nothing adds no layer either, unless `keepEmpty`.
    */
   readonly containerId?: string;
+  readonly keepEmpty?: boolean;
   /** Instead of a container: the layer an image has at this place. It must stand there on the parent's layers. */
   readonly layerOf?: { readonly imageId: string; readonly index: number };
   readonly config: ImageConfig;

@@ -145,15 +145,21 @@ export function object<S extends Shape>(shape: S): ConfigSchema<ShapeValue<S>> {
   };
 }
 
-/** The known key within an edit distance of a third of its length, or undefined. */
-export function nearestKey(key: string, known: readonly string[]): string | undefined {
+/**
+ * The known key nearest to what was written.
+ *
+ * @param farthest edit distance; default: a third of the known key's length
+ */
+export function nearestKey(key: string, known: readonly string[], farthest?: number): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best !== undefined && bestDistance <= Math.max(1, Math.floor(best.length / 3)) ? best : undefined;
+  return best !== undefined && bestDistance <= (farthest ?? Math.max(1, Math.floor(best.length / 3)))
+    ? best
+    : undefined;
 }
 
 /** A key as a token of a JSON Pointer (RFC 6901). */

@@ -5,6 +5,7 @@ import { BuildkitClient, fields } from '../support/buildkit-client';
 import { daemonForSuite } from '../support/daemon';
 import { eventually } from '../support/eventually';
 import { field } from '../support/fake-buildkit';
+import { readTar } from '../support/tar-reader';
 
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });
 const api = () => daemon().api;
@@ -247,4 +248,98 @@ test('the cache is listed and emptied over the same connection', async () => {
   expect((await one.ask(`${control}/ListBuildHistory`)).status).toBe('12');
   expect((await one.ask(`${control}/ListWorkers`)).status).toBe('0');
   expect((await one.ask(`${control}/Info`)).status).toBe('0');
+});
+
+test('the files of a result go to the client, as a directory or as an archive', async () => {
+  const dockerfile = [
+    'FROM busybox AS made',
+    'RUN mkdir -p /o/d && echo in > /o/d/f && chmod 4750 /o/d/f && ln -s d/f /o/l && : > /o/empty',
+    'FROM scratch',
+    'COPY --from=made /o /',
+    'COPY a /',
+  ].join('\n');
+  const one = await client(dockerfile, { a: 'A' });
+  const local = await one.solve('local', {}, { exporter: 'local' });
+  expect([local.status, local.message]).toEqual(['0', '']);
+  expect(local.steps.at(-1)).toMatchObject({ name: 'exporting to client directory', isDone: true, error: '' });
+  expect(Object.fromEntries(one.taken[0]!.files)).toEqual({
+    a: { mode: 0o644, link: '', text: 'A' },
+    d: { mode: 2 ** 31 + 0o755, link: '', text: '' },
+    // Go's bit for setuid.
+    'd/f': { mode: 2 ** 23 + 0o750, link: '', text: 'in\n' },
+    empty: { mode: 0o644, link: '', text: '' },
+    l: { mode: 2 ** 27 + 0o777, link: 'd/f', text: '' },
+  });
+  const tar = await one.solve('tar', {}, { exporter: 'tar' });
+  expect(tar.status).toBe('0');
+  const entries = readTar(one.taken[0]!.bytes).map(({ name, data }) => [name, data.toString()]);
+  expect(entries).toEqual([
+    ['a', 'A'],
+    ['d/', ''],
+    ['d/f', 'in\n'],
+    ['empty', ''],
+    ['l', ''],
+  ]);
+  expect(leftovers()).toEqual(nothing);
+});
+
+test('checks are told with a build, and without one; they fail it when its author wants that', async () => {
+  const one = await client('FROM busybox as B\nENV a b\n');
+  const built = await one.solve('warned');
+  expect(built.warnings).toEqual([
+    "StageNameCasing: Stage name 'B' should be lowercase (line 1)",
+    "FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 1)",
+    'LegacyKeyValueFormat: "ENV key=value" should be used instead of legacy "ENV key value" format (line 2)',
+  ]);
+  const strict = await one.solve('strict', {
+    'build-arg:BUILDKIT_DOCKERFILE_CHECK': 'skip=StageNameCasing;error=true',
+  });
+  expect([strict.status, strict.message]).toEqual([
+    '2',
+    'lint violation found for rules: FromAsCasing, LegacyKeyValueFormat',
+  ]);
+  const answered = await one.solve('check', { requestid: 'frontend.lint' });
+  expect(answered.response['result.statuscode']).toBe('1');
+  expect(JSON.parse(answered.response['result.json']!)).toMatchObject({
+    warnings: [{ ruleName: 'StageNameCasing' }, { ruleName: 'FromAsCasing' }, { ruleName: 'LegacyKeyValueFormat' }],
+    sources: [{ filename: 'Dockerfile', language: 'Dockerfile' }],
+  });
+  const broken = await client('FROM busybox\nFOO\n');
+  const fault = await broken.solve('broken', { requestid: 'frontend.lint' });
+  expect(JSON.parse(fault.response['result.json']!)).toMatchObject({
+    warnings: null,
+    buildError: { message: expect.stringContaining('unknown instruction: FOO'), location: { ranges: [{}] } },
+  });
+  expect(await one.solve('nonsense', { requestid: 'frontend.nonsense' })).toMatchObject({ status: '12' });
+  expect(leftovers()).toEqual(nothing);
+});
+
+test('a client hears which targets a Dockerfile has, and what a build of one can be given', async () => {
+  const one = await client(
+    [
+      '# WHO is greeted',
+      'ARG WHO=world',
+      '# out is the result',
+      'FROM busybox AS out',
+      'ARG WHO',
+      'ARG LEVEL=1',
+      'RUN --mount=type=secret,id=token,required=true --mount=type=ssh true',
+      'FROM out AS last',
+    ].join('\n'),
+  );
+  const targets = await one.solve('targets', { requestid: 'frontend.targets' });
+  expect(JSON.parse(targets.response['result.json']!).targets).toMatchObject([
+    { name: 'out', base: 'busybox', description: 'is the result' },
+    { name: 'last', base: 'out', default: true },
+  ]);
+  const outline = await one.solve('outline', { requestid: 'frontend.outline', 'build-arg:LEVEL': '2', target: 'out' });
+  expect(JSON.parse(outline.response['result.json']!)).toMatchObject({
+    name: 'out',
+    args: [
+      { name: 'WHO', description: 'is greeted', value: 'world' },
+      { name: 'LEVEL', value: '2' },
+    ],
+    secrets: [{ name: 'token', required: true }],
+    ssh: [{ name: 'default' }],
+  });
 });

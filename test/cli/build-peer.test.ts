@@ -1,4 +1,4 @@
-import { addedFiles, build, contextTar } from '../support/build';
+import { build, contextTar } from '../support/build';
 import { daemonForSuite } from '../support/daemon';
 import { ApiClient } from '../support/http-client';
 import { busyboxImage, dockerArchive } from '../support/images';
@@ -6,6 +6,7 @@ import { testUnless } from '../support/test-unless';
 import type { BuildCase } from './build-corpus/case';
 import { configurationCases } from './build-corpus/configuration';
 import { fileCases } from './build-corpus/files';
+import { imageResult, withoutIds } from './build-corpus/image-result';
 import { shapeBases, shapeCases } from './build-corpus/shapes';
 import { stepCases } from './build-corpus/steps';
 
@@ -57,48 +58,5 @@ async function resultOf(
     output: withoutIds(answer.output),
   };
   if (answer.imageId === undefined || answer.error !== undefined) return said;
-  const image = (await api.get(`/images/${answer.imageId}/json`)).json<Inspected>();
-  const history = (await api.get(`/images/${answer.imageId}/history`)).json<{ CreatedBy: string; Size: number }[]>();
-  const { Os, Architecture, Author, Config } = image;
-  const onScratch = /^FROM scratch/.test(`FROM ${dockerfile.split(/^FROM /m).at(-1)}`);
-  return {
-    ...said,
-    image: { Os, Architecture, Author },
-    config: Object.fromEntries(configFields.map((field) => [field, Config[field] ?? null])),
-    history: history.map(({ CreatedBy }) => withoutIds(CreatedBy)),
-    layers: image.RootFS.Layers?.length,
-    files: await addedFiles(api, answer.imageId, onScratch ? 0 : 1),
-  };
+  return { ...said, ...(await imageResult(answer.imageId, dockerfile, api)) };
 }
-
-interface Inspected {
-  readonly Os: string;
-  readonly Architecture: string;
-  readonly Author: string;
-  readonly Config: Readonly<Record<string, unknown>>;
-  readonly RootFS: { readonly Layers?: readonly string[] };
-}
-
-const configFields = [
-  'User',
-  'ExposedPorts',
-  'Env',
-  'Cmd',
-  'Healthcheck',
-  'ArgsEscaped',
-  'Volumes',
-  'WorkingDir',
-  'Entrypoint',
-  'OnBuild',
-  'Labels',
-  'StopSignal',
-  'Shell',
-];
-
-/** Newer versions have one duration more in a health check, and their warnings on one line. */
-const withoutIds = (text: string) =>
-  text
-    .replace(/(HEALTHCHECK .*"\S+" "\S+" "\S+") "\S+" '/, "$1 '")
-    .replace(/(Empty continuation line found in:)\s+(.*?)\s*\n/, '$1 $2\n')
-    .replace(/\b(file|dir|multi):[0-9a-f]{64}/g, '$1:<digest>')
-    .replace(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, '<id>');

@@ -1,21 +1,12 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addedFiles } from '../support/build';
+import { buildxProgram } from '../support/cli-plugins';
 import { daemonForSuite } from '../support/daemon';
 import { DockerCli } from '../support/docker-cli';
 import { testUnless } from '../support/test-unless';
 
-const folders = [
-  join(process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'cli-plugins'),
-  '/usr/local/lib/docker/cli-plugins',
-  '/usr/local/libexec/docker/cli-plugins',
-  '/usr/lib/docker/cli-plugins',
-  '/usr/libexec/docker/cli-plugins',
-];
-const buildx = [...folders, ...(process.env.PATH ?? '').split(':')]
-  .map((folder) => join(folder, 'docker-buildx'))
-  .find((path) => existsSync(path));
+const buildx = buildxProgram();
 const reason = buildx === undefined && 'there is no docker-buildx in the folders of CLI plugins, nor on PATH';
 
 const daemon = daemonForSuite({ tidy: (each) => each.removeEverything() });

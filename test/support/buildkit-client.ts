@@ -21,6 +21,7 @@ export interface BuildOfClient {
   readonly details: string;
   readonly steps: readonly ClientStep[];
   readonly output: string;
+  readonly warnings: readonly string[];
 }
 
 /** One step, as it stood last. */
@@ -38,8 +39,16 @@ interface Field {
   readonly bytes: Buffer;
 }
 
+/** What a build gave its client. */
+export interface ExportedFiles {
+  readonly files: Map<string, { readonly mode: number; readonly link: string; text: string }>;
+  bytes: Buffer;
+}
+
 /** A client of BuildKit: a session with files and secrets, and calls. */
 export class BuildkitClient {
+  /** What was exported to the client, by place of the exporter: files, or the bytes of one. */
+  readonly taken: ExportedFiles[] = [];
   readonly asked: { readonly directory: string; readonly paths: readonly string[] }[] = [];
   private constructor(
     readonly session: string,
@@ -53,6 +62,8 @@ export class BuildkitClient {
       stream.on('error', () => {});
       const path = headers[':path'];
       if (path === '/moby.filesync.v1.FileSync/DiffCopy') return this.sendFiles(stream, raw);
+      if (path === '/moby.filesync.v1.FileSend/DiffCopy')
+        return this.takeFiles(stream, Number(headers['buildkit-attachable-exporter-id']));
       stream.respond({ ':status': 200, 'grpc-status': '12' }, { endStream: true });
       stream.close(http2.constants.NGHTTP2_NO_ERROR);
     });
@@ -113,6 +124,53 @@ export class BuildkitClient {
   close(): void {
     this.lender.destroy();
     this.caller.destroy();
+  }
+
+  /** The receiving side of fsutil, or of a file: which one is seen in what comes. */
+  private takeFiles(stream: ServerHttp2Stream, exporter: number): void {
+    const into: ExportedFiles = { files: new Map(), bytes: Buffer.alloc(0) };
+    this.taken[exporter] = into;
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    const listed: string[] = [];
+    const open = new Set<number>();
+    let held: Buffer = Buffer.alloc(0);
+    const packet = (message: Buffer) => {
+      const parts = fields(message);
+      const value = (wanted: number) => parts.find((each) => each.number === wanted)?.value ?? 0;
+      const bytes = (wanted: number) => parts.find((each) => each.number === wanted)?.bytes ?? Buffer.alloc(0);
+      if (parts.length === 1 && parts[0]!.number === 1 && parts[0]!.bytes.length > 0)
+        into.bytes = Buffer.concat([into.bytes, parts[0]!.bytes]);
+      else if (bytes(2).length > 0) {
+        const stat = fields(bytes(2));
+        const path = stat.find((each) => each.number === 1)!.bytes.toString();
+        const mode = stat.find((each) => each.number === 2)!.value;
+        const link = stat.find((each) => each.number === 7)?.bytes.toString() ?? '';
+        into.files.set(path, { mode, link, text: '' });
+        // A regular file: below that are permissions.
+        if (mode < 2 ** 24) {
+          open.add(listed.length);
+          stream.write(grpcFrame(Buffer.concat([Buffer.from([8, 1]), number(3, listed.length)])));
+        }
+        listed.push(path);
+      } else if (value(1) === 2) {
+        const file = into.files.get(listed[value(3)]!)!;
+        file.text += bytes(4).toString();
+        if (bytes(4).length === 0) open.delete(value(3));
+      } else if (value(1) === 0) open.add(-1);
+      if (open.has(-1) && open.size === 1) {
+        open.clear();
+        stream.write(grpcFrame(Buffer.from([8, 3])));
+      }
+    };
+    stream.on('data', (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      for (const message of messages(held)) {
+        held = held.subarray(5 + message.length);
+        packet(message);
+      }
+    });
+    stream.on('end', () => stream.end());
   }
 
   /** The sending side of fsutil: all entries, then what is asked for. */
@@ -209,13 +267,15 @@ export function fields(message: Buffer): Field[] {
   return found;
 }
 
-function readStatus(statuses: readonly Buffer[]): Pick<BuildOfClient, 'steps' | 'output'> {
+function readStatus(statuses: readonly Buffer[]): Pick<BuildOfClient, 'steps' | 'output' | 'warnings'> {
+  const warnings: string[] = [];
   const steps = new Map<string, ClientStep>();
   let output = '';
   for (const { number: kind, bytes } of statuses.flatMap(fields)) {
     const inner = fields(bytes);
     const text = (wanted: number) => inner.find((each) => each.number === wanted)?.bytes.toString() ?? '';
     if (kind === 3) output += text(4);
+    if (kind === 4) warnings.push(text(3));
     if (kind !== 1) continue;
     steps.set(text(1), {
       digest: text(1),
@@ -225,5 +285,5 @@ function readStatus(statuses: readonly Buffer[]): Pick<BuildOfClient, 'steps' | 
       error: text(7),
     });
   }
-  return { steps: [...steps.values()], output };
+  return { steps: [...steps.values()], output, warnings };
 }

@@ -6,6 +6,7 @@ import {
   numberOf,
   readFields,
   textField,
+  textMapField,
   textOf,
 } from '../buildkit/protobuf';
 import { frontendOptions } from './frontend-options';
@@ -48,7 +49,9 @@ export function bridgeMethods(jobs: SolveJobs, workerId: string): Record<string,
         return result('', request.takesReference);
       }
       const { frontend, attributes, cacheFrom } = request;
-      const ref = await job.prepare(frontendOptions(frontend, attributes, job.session, cacheFrom));
+      const options = frontendOptions(frontend, attributes, job.session, cacheFrom);
+      if (options.subrequest !== '') return result('', request.takesReference, await job.answer(options));
+      const ref = await job.prepare(options);
       if (request.evaluate) await job.image(ref);
       return result(ref, request.takesReference);
     },
@@ -81,9 +84,10 @@ export function bridgeMethods(jobs: SolveJobs, workerId: string): Record<string,
 }
 
 /** A `SolveResponse` with one reference. */
-function result(ref: string, takesReference: boolean): Buffer {
-  if (!takesReference) return message(textField(1, ref), bytesField(3, message(textField(1, ref))));
-  return bytesField(3, bytesField(3, message(textField(1, ref))));
+function result(ref: string, takesReference: boolean, metadata: Readonly<Record<string, string>> = {}): Buffer {
+  const told = textMapField(10, metadata);
+  if (!takesReference) return message(textField(1, ref), bytesField(3, message(textField(1, ref), told)));
+  return bytesField(3, message(bytesField(3, message(textField(1, ref))), told));
 }
 
 /** The reference in a `Result`: as a text, as a message, or the only one of a map. */

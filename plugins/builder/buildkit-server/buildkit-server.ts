@@ -7,7 +7,7 @@ import type { Builder } from '../engine/builder';
 import type { RunningBuilds } from '../engine/running-builds';
 import type { BuildCounts } from '../metrics';
 import { bridgeMethods } from './bridge';
-import { checkExporters, type ExportResponse, exportImage } from './exporters';
+import { checkExporters, type ExportResponse, exportResult } from './exporters';
 import { frontendOptions } from './frontend-options';
 import { type GrpcCall, GrpcError, type GrpcMethod, grpcCodes, serveGrpc } from './grpc-server';
 import { SolveJob } from './solve-job';
@@ -106,10 +106,12 @@ export class BuildkitServer {
     } else {
       this.watch.counts.began();
       const { frontend, attributes, session, cacheFrom } = request;
-      ref = await job.prepare(request.options ?? frontendOptions(frontend, attributes, session, cacheFrom));
+      const options = request.options ?? frontendOptions(frontend, attributes, session, cacheFrom);
+      if (options.subrequest !== '') return await job.answer(options);
+      ref = await job.prepare(options);
     }
     const imageId = await job.image(ref);
-    return exportImage(request.exporters, imageId, job, this.builder);
+    return exportResult(request.exporters, imageId, job, this.builder);
   }
 
   private async solveCall({ request, signal }: GrpcCall): Promise<Buffer> {

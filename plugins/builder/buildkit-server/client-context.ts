@@ -10,11 +10,14 @@ import { openRemoteTree } from '../context/open-context';
 import type { SourceTree } from '../context/source-tree';
 import { forFs, toBytes } from '../copy/byte-path';
 import { readDirectives } from '../dockerfile/directives';
+import { parseDockerfile } from '../dockerfile/parse-dockerfile';
 import type { Builder } from '../engine/builder';
 import type { BuildInput } from '../engine/run-build';
 import type { BuildPlan } from '../engine/stage-plan';
+import { violation } from '../lint/lint-dockerfile';
 import { fetchFiles } from '../session/file-sync';
 import { fetchUpload, uploadPrefix } from '../session/upload';
+import { findingsOf } from './dockerfile-checks';
 import { assertBuiltIn, contextName, type FrontendOptions } from './frontend-options';
 import type { VertexProgress } from './vertex-progress';
 
@@ -27,6 +30,8 @@ export class ClientContext implements ContextTrees {
   private partial: Promise<SourceTree> | undefined;
   private whole: Promise<SourceTree> | undefined;
   private folders = 0;
+  /** Digest of the step that loads the Dockerfile. */
+  private definition = '';
 
   constructor(
     private readonly builder: Builder,
@@ -60,10 +65,31 @@ export class ClientContext implements ContextTrees {
 
   /** Finds the Dockerfile. @throws system  it is not there */
   async load(): Promise<BuildInput> {
+    const input = await this.loadDockerfile();
+    return {
+      ...input,
+      load: async (plan) => {
+        await this.check(input, plan);
+        await input.load?.(plan);
+      },
+    };
+  }
+
+  /** Tells what is not wise in the Dockerfile. @throws invalid-parameter  the author wants it to fail the build */
+  private async check({ dockerfile: text, dockerfileName: file }: BuildInput, plan: BuildPlan): Promise<void> {
+    const { request } = this.options;
+    const stages = plan.stages.map(({ index }) => index);
+    const { findings, fails } = await findingsOf(parseDockerfile(text, file), text, request, stages, this.builder);
+    this.progress.findings(findings, this.definition, { file, text });
+    if (fails && findings.length > 0) throw invalidParameter(violation(findings));
+  }
+
+  private async loadDockerfile(): Promise<BuildInput> {
     const { options } = this;
     const dockerfileName = options.request.dockerfile;
     if (options.remote !== '' && !options.hasOwnDockerfile) return this.loadRemote(dockerfileName);
     const vertex = this.progress.open(`[internal] load build definition from ${dockerfileName}`);
+    this.definition = vertex.digest;
     try {
       const wanted = [dockerfileName, `${dockerfileName}.dockerignore`];
       const fallback = posix.join(posix.dirname(dockerfileName), 'dockerfile');
@@ -90,6 +116,7 @@ export class ClientContext implements ContextTrees {
 
   private async loadRemote(path: string): Promise<BuildInput> {
     const tree = await this.remoteTree(this.options.remote, path);
+    this.definition = this.progress.open(this.remoteName(this.options.remote)).digest;
     const text =
       (await readText(tree, path)) ?? (path === 'Dockerfile' ? await readText(tree, 'dockerfile') : undefined);
     if (text === undefined) throw systemError(`failed to read dockerfile: open ${path}: no such file or directory`);
@@ -97,11 +124,14 @@ export class ClientContext implements ContextTrees {
     return { ...checked(text, path), trees: this };
   }
 
+  private remoteName(remote: string): string {
+    const isGit = !remote.startsWith(uploadPrefix) && isGitUrl(remote);
+    return isGit ? `[internal] load git source ${remote}` : '[internal] load remote build context';
+  }
+
   private async remoteTree(remote: string, dockerfile: string): Promise<SourceTree> {
     const isUpload = remote.startsWith(uploadPrefix);
-    const vertex = this.progress.open(
-      isUpload || !isGitUrl(remote) ? '[internal] load remote build context' : `[internal] load git source ${remote}`,
-    );
+    const vertex = this.progress.open(this.remoteName(remote));
     vertex.begin();
     try {
       const folder = await this.newFolder();

@@ -1,6 +1,7 @@
 import { notImplemented } from '@gantry/sdk';
 import type { Builder } from '../engine/builder';
 import { fullReference } from '../engine/full-reference';
+import { exportFiles, isFileExporter } from './file-exporters';
 import type { SolveJob } from './solve-job';
 import type { ExporterRequest } from './solve-request';
 import { type OpenVertex, VertexProgress } from './vertex-progress';
@@ -16,25 +17,31 @@ export type ExportResponse = Readonly<Record<string, string>>;
  */
 export function checkExporters(exporters: readonly ExporterRequest[], builder: Builder): void {
   for (const { type, attributes } of exporters) {
+    if (isFileExporter(type)) continue;
     if (type !== 'moby' && type !== 'image')
       throw notImplemented(
-        `exporter "${type}" could not be found: this daemon exports images into its own store (moby, image)`,
+        `exporter "${type}" could not be found: this daemon has moby, image (into its own store), local and tar`,
       );
-    if (attributes.push === 'true')
+    // Clients that ask for `moby` push by themselves.
+    if (type === 'image' && attributes.push === 'true')
       throw notImplemented('exporter option "push" is not supported by this daemon: push the image after the build');
     for (const name of namesOf(attributes)) builder.images.checkTag(name);
   }
 }
 
-/** Puts the image where the client wants it. */
-export async function exportImage(
+/** Puts the result where the client wants it. */
+export async function exportResult(
   exporters: readonly ExporterRequest[],
   imageId: string,
   job: SolveJob,
   builder: Builder,
 ): Promise<ExportResponse> {
   const response: Record<string, string> = {};
-  for (const [index, { attributes }] of exporters.entries()) {
+  for (const [index, { type, attributes }] of exporters.entries()) {
+    if (isFileExporter(type)) {
+      await exportFiles(type, index, imageId, job, builder);
+      continue;
+    }
     const vertex = new VertexProgress(job.log, job.ref, () => 0).open('exporting to image', `export ${index}`);
     try {
       if ((await builder.images.resolve(imageId)).layers.length > 0) tell(vertex, 'exporting layers');

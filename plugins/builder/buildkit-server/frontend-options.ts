@@ -6,6 +6,8 @@ import { buildkitDialect } from '../engine/dialect';
 /** What a client asks of the Dockerfile frontend. */
 export interface FrontendOptions {
   readonly request: BuildRequest;
+  /** Asks something of the Dockerfile instead of building it, such as `frontend.lint`; empty = a build. */
+  readonly subrequest: string;
   /** Address of the context; empty = a directory of the client. */
   readonly remote: string;
   /** The client's names for its directories. */
@@ -44,8 +46,6 @@ export function frontendOptions(
     Object.entries(attributes)
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, value]) => [name.slice(prefix.length), value] as const);
-  if (text('requestid') !== '')
-    throw notImplemented(`the subrequest ${text('requestid')} (--check, --call) is not supported by this builder`);
   if (text('platform').includes(','))
     throw notImplemented('multiple platforms are not supported by this daemon: build one platform at a time');
   const buildArgs = Object.fromEntries(prefixed('build-arg:'));
@@ -77,6 +77,7 @@ export function frontendOptions(
       dialect: buildkitDialect,
       registryConfig: {},
     },
+    subrequest: text('requestid'),
     remote: text('context'),
     contextDirectory: text('contextkey') || 'context',
     dockerfileDirectory: text('dockerfilekey') || 'dockerfile',

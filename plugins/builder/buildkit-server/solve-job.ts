@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { cancelled, notFound } from '@gantry/sdk';
 import type { Builder } from '../engine/builder';
 import { Pending } from '../engine/pending';
@@ -7,6 +8,7 @@ import type { FrontendOptions } from './frontend-options';
 import type { GrpcError } from './grpc-server';
 import { sourceError } from './source-error';
 import { StatusLog } from './status-log';
+import { answerSubrequest, type SubrequestResult } from './subrequests';
 import { VertexProgress } from './vertex-progress';
 
 /** What a client has told over the bridge: the build to be exported, or why there is none. */
@@ -17,7 +19,7 @@ export class SolveJob {
   readonly log = new StatusLog();
   private readonly stop = new AbortController();
   private readonly builds = new Map<string, FrontendBuild>();
-  private readonly answer = new Pending<Returned>();
+  private readonly given = new Pending<Returned>();
 
   /** @param ref the client's name for it */
   constructor(
@@ -36,7 +38,7 @@ export class SolveJob {
 
   cancel(reason: string): void {
     this.stop.abort(cancelled(`context canceled: ${reason}`));
-    this.answer.reject(this.stop.signal.reason);
+    this.given.reject(this.stop.signal.reason);
   }
 
   /** Reads the Dockerfile of a build. @returns its name */
@@ -47,6 +49,21 @@ export class SolveJob {
     return ref;
   }
 
+  /** Answers what is asked of the Dockerfile of a build. */
+  async answer(options: FrontendOptions): Promise<SubrequestResult> {
+    const session = await this.builder.sessions.get(this.session, this.signal);
+    const folder = await this.builder.scratch.folder();
+    try {
+      const progress = new VertexProgress(this.log, this.ref, () => 0);
+      const context = new ClientContext(this.builder, session, options, progress, folder, this.signal);
+      return await answerSubrequest(options.subrequest, options, context, this.builder);
+    } catch (error) {
+      throw sourceError(error, undefined);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
   /** Carries a build out, once. @returns the image's id. @throws not-found  no such build */
   async image(ref: string): Promise<string> {
     const build = this.builds.get(ref);
@@ -55,12 +72,12 @@ export class SolveJob {
   }
 
   giveBack(returned: Returned): void {
-    this.answer.resolve(returned);
+    this.given.resolve(returned);
   }
 
   /** What the client gives back over the bridge. */
   returned(): Promise<Returned> {
-    return this.answer.promise;
+    return this.given.promise;
   }
 
   /** Removes what its builds kept on disk. */

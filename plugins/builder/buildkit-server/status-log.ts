@@ -25,6 +25,17 @@ export interface VertexStatus {
 
 const largestLog = 32 * 1024 * 1024;
 
+/** `VertexWarning`. */
+export interface Warning {
+  /** Digest of the step it belongs to. */
+  readonly vertex: string;
+  readonly short: string;
+  readonly detail: string;
+  readonly url: string;
+  readonly source: { readonly file: string; readonly text: string };
+  readonly lines: readonly number[];
+}
+
 /**
  * What has happened in a build, as `moby.buildkit.v1.StatusResponse` messages: whoever asks late is told everything.
  * Of the output of commands only so much is kept.
@@ -66,6 +77,22 @@ export class StatusLog {
   output(vertex: string, stream: 1 | 2, text: string): void {
     const log = message(textField(1, vertex), timeField(2, Date.now()), numberField(3, stream), textField(4, text));
     this.add(bytesField(3, log), true);
+  }
+
+  /** Something of the Dockerfile that is not wise. @param lines it is about */
+  warning({ vertex, short, detail, url, source, lines }: Warning): void {
+    const range = (line: number) =>
+      message(bytesField(1, message(numberField(1, line))), bytesField(2, message(numberField(1, line))));
+    const warning = message(
+      textField(1, vertex),
+      numberField(2, 1),
+      textField(3, short),
+      textField(4, detail),
+      textField(5, url),
+      bytesField(6, message(textField(1, source.file), textField(2, source.text), textField(4, 'Dockerfile'))),
+      ...lines.map((line) => bytesField(7, range(line))),
+    );
+    this.add(bytesField(4, warning), false);
   }
 
   /** Nothing more comes. */

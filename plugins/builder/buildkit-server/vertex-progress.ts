@@ -5,6 +5,8 @@ import { fullReference } from '../engine/full-reference';
 import type { BuildOutput } from '../engine/output';
 import type { BuildProgress, StageProgress } from '../engine/progress';
 import type { BuildPlan, PlannedStage } from '../engine/stage-plan';
+import { descriptionOf, type Finding, linesOf, shortText } from '../lint/lint-dockerfile';
+import { urlOf } from '../lint/rules';
 import { reasonOf } from './source-error';
 import type { StatusLog } from './status-log';
 
@@ -79,6 +81,19 @@ export class VertexProgress implements BuildProgress {
         show({ completedAt: Date.now(), ...(error === undefined ? {} : { error: reasonOf(error) }) });
       },
     };
+  }
+
+  /** Tells what the checks found, with the step that loaded the Dockerfile. */
+  findings(found: readonly Finding[], vertex: string, source: { readonly file: string; readonly text: string }): void {
+    for (const finding of found)
+      this.log.warning({
+        vertex,
+        short: shortText(finding),
+        detail: descriptionOf(finding),
+        url: urlOf(finding.rule),
+        source,
+        lines: linesOf(finding),
+      });
   }
 
   begin({ stages: all }: Dockerfile, { stages }: BuildPlan): void {

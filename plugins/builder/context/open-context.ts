@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { errorMessage, invalidParameter, systemError } from '@gantry/sdk';
 import { forFs, toBytes } from '../copy/byte-path';
 import type { FileWorkers } from '../copy/file-workers';
+import { isArchive } from '../copy/unpack-archive';
 import { decompress, sniffCompression } from './decompress';
 import { checkOut, isGitUrl, parseGitUrl } from './git-checkout';
 import { download } from './http-download';
@@ -77,11 +78,10 @@ export async function openRemoteTree(
   if (remote === '') return spool(body, folder, signal);
   if (isGitUrl(remote)) return gitTree(remote, dockerfile, folder, files, signal);
   const file = join(folder, 'remote');
-  const { contentType } = await download(remote, file, () => {}, signal);
-  if (contentType === 'text/plain') {
-    const items = [{ path: defaultName, entry: await downloadedFile(file) }];
-    return new ListedTree(items);
-  }
+  await download(remote, file, () => {}, signal);
+  const entry = await downloadedFile(file);
+  // What is no archive is a Dockerfile, whatever the server calls it.
+  if (!(await isArchive(entry))) return new ListedTree([{ path: dockerfile || defaultName, entry }]);
   const tree = await spool(createReadStream(file), folder, signal);
   await ignore(tree, dockerfile);
   return tree;

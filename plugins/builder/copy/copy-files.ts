@@ -26,6 +26,8 @@ export interface CopyJob {
   readonly unpack: 'context' | 'all' | 'none';
   /** Sources keep the directories above them. */
   readonly parents: boolean;
+  /** As BuildKit has it: owners the image does not know are root, several files need no directory. */
+  readonly lenient?: boolean;
 }
 
 /**
@@ -37,13 +39,13 @@ export interface CopyJob {
 export async function copyFiles(job: CopyJob): Promise<void> {
   const mode = job.chmod === undefined ? undefined : parseModeChange(job.chmod);
   const plain = new TreeWriter(job.root, job.owner, mode);
-  const owner = job.chown === undefined ? job.owner : resolveOwner(job.chown, plain.tree);
+  const owner = job.chown === undefined ? job.owner : resolveOwner(job.chown, plain.tree, job.lenient === true);
   const writer = new TreeWriter(job.root, owner, mode);
   const destination = toBytes(job.destination);
   const wantsDirectory = destination.endsWith('/') || destination.endsWith('/.') || job.parents;
   const sources =
     'from' in job.sources ? await findSources(new DirectoryTree(job.sources.from), job.sources.request) : job.sources;
-  if (sources.length > 1 && !wantsDirectory)
+  if (sources.length > 1 && !wantsDirectory && !job.lenient)
     throw invalidParameter(
       `When using ${job.instruction} with more than one source file, the destination must be a directory and end with a /`,
     );

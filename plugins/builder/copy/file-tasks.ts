@@ -10,6 +10,8 @@ export type FileTask =
   | { readonly kind: 'label'; readonly root: string; readonly request: SelectRequest }
   /** From a real directory. */
   | { readonly kind: 'select'; readonly root: string; readonly request: SelectRequest }
+  /** Everything below a real directory, without digests. */
+  | { readonly kind: 'list'; readonly root: string }
   /** Makes a part of a context real, with its owners. */
   | { readonly kind: 'unpack-tree'; readonly root: string; readonly items: readonly CopyItem[] }
   /** The absolute path a path below a root leads to, and what is there. */
@@ -37,7 +39,14 @@ export type ToFileWorker =
 
 export type FromFileWorker =
   | { readonly job: number; readonly result: FileTaskResult; readonly failed?: undefined }
-  | { readonly job: number; readonly failed: { readonly kind: ErrorKind; readonly message: string } };
+  | { readonly job: number; readonly failed: FileTaskFailure };
+
+export interface FileTaskFailure {
+  readonly kind: ErrorKind;
+  readonly message: string;
+  /** The path that is not there. */
+  readonly missing?: string;
+}
 
 /** The lists of files a task carries. */
 export function listsOf(task: FileTask): readonly (readonly CopyItem[])[] {

@@ -6,13 +6,15 @@ import { copyFiles, makeDirectory } from './copy-files';
 import { DirectoryTree } from './directory-tree';
 import { type FileTask, type FileTaskResult, type FromFileWorker, type ToFileWorker, withLists } from './file-tasks';
 import { makeEqual } from './make-equal';
-import { type CopyItem, findSources, labelOf, withDigests } from './select-files';
+import { type CopyItem, findSources, labelOf, MissingFile, withDigests } from './select-files';
 import { missingPaths, removeEmpty, resolveInside, unpackTree } from './unpack-tree';
 
 // Of this thread alone, on Linux: whoever answers requests goes first where processors are short.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 const port = parentPort!;
+
+const everything = { instruction: 'COPY', sources: ['.'], excludes: [], parents: false, fromContext: true } as const;
 
 /** Items of the job that is being sent. */
 let items: CopyItem[] = [];
@@ -28,7 +30,8 @@ port.on('message', (message: ToFileWorker) => {
   perform(task).then(
     (result) => port.postMessage({ job, result } satisfies FromFileWorker),
     (error: unknown) => {
-      const failed = { kind: errorKind(error), message: errorMessage(error) };
+      const missing = error instanceof MissingFile ? { missing: error.path } : {};
+      const failed = { kind: errorKind(error), message: errorMessage(error), ...missing };
       port.postMessage({ job, failed } satisfies FromFileWorker);
     },
   );
@@ -54,6 +57,8 @@ async function perform(task: FileTask): Promise<FileTaskResult> {
       return labelOf(await findSources(new DirectoryTree(task.root), task.request));
     case 'select':
       return withDigests(await findSources(new DirectoryTree(task.root), task.request));
+    case 'list':
+      return findSources(new DirectoryTree(task.root), everything);
     case 'unpack-tree':
       return unpackTree(task.items, task.root);
     case 'resolve':

@@ -6,6 +6,7 @@ import { cancelled, EngineError, systemError } from '@gantry/sdk';
 import type { CopyJob } from './copy-files';
 import {
   type FileTask,
+  type FileTaskFailure,
   type FileTaskResult,
   type FromFileWorker,
   listsOf,
@@ -13,7 +14,7 @@ import {
   type ToFileWorker,
   withLists,
 } from './file-tasks';
-import type { CopyItem, CopySource, SelectRequest } from './select-files';
+import { type CopyItem, type CopySource, MissingFile, type SelectRequest } from './select-files';
 
 interface Job {
   readonly id: number;
@@ -57,6 +58,11 @@ export class FileWorkers {
   /** What the history says of files below a directory. @throws as `findSources` */
   label(root: string, request: SelectRequest): Promise<string> {
     return this.run({ kind: 'label', root, request }) as Promise<string>;
+  }
+
+  /** Everything below a directory, as one source. */
+  list(root: string): Promise<readonly CopySource[]> {
+    return this.run({ kind: 'list', root }) as Promise<readonly CopySource[]>;
   }
 
   unpackTree(items: readonly CopyItem[], root: string): Promise<void> {
@@ -132,7 +138,7 @@ export class FileWorkers {
     seat.idleTimer = setTimeout(() => void seat.worker.terminate(), idleMs);
     seat.idleTimer.unref();
     if (message.failed === undefined) job.resolve(message.result);
-    else job.reject(new EngineError(message.failed.kind, message.failed.message));
+    else job.reject(errorOf(message.failed));
     this.dispatch();
   }
 
@@ -144,6 +150,9 @@ export class FileWorkers {
     if (!this.closed) this.dispatch();
   }
 }
+
+const errorOf = ({ kind, message, missing }: FileTaskFailure): EngineError =>
+  missing === undefined ? new EngineError(kind, message) : new MissingFile(message, missing);
 
 /** Posts a job; a long list of files goes ahead in pieces, between which others get their turn. */
 async function send(worker: Worker, { id: job, task }: Job): Promise<void> {

@@ -13,9 +13,10 @@ export interface Owner {
  * The numbers a `--chown` means. Names are looked up in the image; a user without a group gives the group of that
  * user, or of the same number.
  *
+ * @param ignoresUnknown root instead of names the image does not have, as BuildKit does
  * @throws invalid-parameter  the image has no such user or group
  */
-export function resolveOwner(text: string, tree: DirectoryTree): Owner {
+export function resolveOwner(text: string, tree: DirectoryTree, ignoresUnknown: boolean): Owner {
   const [user = '', group] = text.split(':', 2);
   const fail = (what: string, name: string) =>
     invalidParameter(
@@ -23,10 +24,11 @@ export function resolveOwner(text: string, tree: DirectoryTree): Owner {
     );
   const number = (name: string) => (/^\d{1,10}$/.test(name) ? Number(name) : undefined);
   const account = number(user) === undefined ? rows(tree, 'etc/passwd').find(([name]) => name === user) : undefined;
-  const uid = number(user) ?? (user === '' ? 0 : Number(account?.[2] ?? Number.NaN));
+  const unknown = ignoresUnknown ? 0 : Number.NaN;
+  const uid = number(user) ?? (user === '' ? 0 : Number(account?.[2] ?? unknown));
   if (Number.isNaN(uid)) throw fail('uid', user);
   if (group === undefined || group === '') return { uid, gid: account === undefined ? uid : Number(account[3]) };
-  const gid = number(group) ?? Number(rows(tree, 'etc/group').find(([name]) => name === group)?.[2] ?? Number.NaN);
+  const gid = number(group) ?? Number(rows(tree, 'etc/group').find(([name]) => name === group)?.[2] ?? unknown);
   if (Number.isNaN(gid)) throw fail('gid', group);
   return { uid, gid };
 }

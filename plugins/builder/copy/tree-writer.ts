@@ -96,7 +96,8 @@ export class TreeWriter {
     }
     const full = forFs(this.tree.full(path));
     mkdirSync(full);
-    chmodSync(full, this.mode?.(0o755, true) ?? 0o755);
+    // A mode that was asked for is for what is copied.
+    chmodSync(full, 0o755);
     if (this.owner !== undefined) lchownSync(full, this.owner.uid, this.owner.gid);
     return true;
   }

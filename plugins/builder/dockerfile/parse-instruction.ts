@@ -120,7 +120,7 @@ export function parseInstruction(line: SourceLine, escapeChar: string): Instruct
   const kind = word.toLowerCase() as InstructionKind;
   const parser = Object.hasOwn(parsers, kind) ? (parsers[kind] as Parser<InstructionKind>) : undefined;
   if (parser === undefined) {
-    const near = nearestKey(word, names);
+    const near = nearestKey(word, names, 2);
     throw invalidParameter(`unknown instruction: ${word}${near === undefined ? '' : ` (did you mean ${near}?)`}`);
   }
   // An ONBUILD's flags are those of its trigger.

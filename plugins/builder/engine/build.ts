@@ -131,6 +131,7 @@ export class Build {
         ...(state.imageId === undefined ? {} : { parentId: state.imageId }),
         ...(containerId === undefined ? {} : { containerId }),
         ...(consume ? { consume } : {}),
+        ...(this.request.dialect.keepsEmptyLayers ? { keepEmpty: true } : {}),
         ...(layerOf === undefined ? {} : { layerOf }),
         ...(this.createdAt === undefined ? {} : { createdAt: this.createdAt }),
         config: state.config,
@@ -185,7 +186,7 @@ export class Build {
     } catch (error) {
       throw new EngineError(
         error instanceof EngineError ? error.kind : 'system',
-        `invalid from flag value ${from}: ${errorMessage(error)}`,
+        this.request.dialect.missingSource(from, errorMessage(error)),
         { cause: error },
       );
     }

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { ImageConfig } from '@gantry/sdk';
 import type { CommittedState } from './build';
+import { fullReference } from './full-reference';
 import type { StageState } from './stage-state';
 import { shellOf } from './stage-state';
 
@@ -32,14 +33,28 @@ export interface BuildDialect {
   readonly escapesArgs: boolean;
   /** The config of the container a step ran in, or would have; undefined = the image does not tell. */
   container(state: CommittedState, createdBy: string, command: readonly string[] | undefined): object | undefined;
+  /** A RUN, COPY, ADD or WORKDIR that changes nothing adds a layer all the same. */
+  readonly keepsEmptyLayers: boolean;
+  /** What a stage on scratch has for a working directory. */
+  readonly scratchDirectory: string;
+  /**
+   * Sources above the context are taken from its top, owners the image does not know are root, several files may
+   * have one name, a stage's name may be used twice.
+   */
+  readonly isLenient: boolean;
   metadata(said: string, state: StageState): string;
   workdir(directory: string, state: StageState): string;
   run(command: string): string;
   transfer(words: TransferWords, state: StageState): string;
-  ports(ports: readonly string[]): string;
+  /** @param exposed each with its protocol */
+  ports(given: readonly string[], exposed: readonly string[]): string;
   /** Why a file cannot be copied. @param path of it; `problem` is what the classic builder says */
   missingFile(path: string, problem: string): string;
   missingTarget(name: string): string;
+  /** Why an image that a COPY or a mount names cannot be had. @param reason from the registry */
+  missingSource(from: string, reason: string): string;
+  /** What the command's output says when the runtime cannot begin it; undefined = that is the build's own failure. */
+  startFailed(reason: string): string | undefined;
   /** Why a RUN failed. @param reason of a command that could not be started */
   commandFailed(command: string, code: number, reason: string | undefined): string;
 }
@@ -68,6 +83,9 @@ export const classicDialect: BuildDialect = {
     Cmd: command ?? commandOf(createdBy, config),
     Image: imageId,
   }),
+  keepsEmptyLayers: false,
+  scratchDirectory: '',
+  isLenient: false,
   metadata: (said, state) => notRun(`#(nop)  ${said}`, state),
   workdir: (directory, state) => notRun(`#(nop) WORKDIR ${directory}`, state),
   run: (command) => command,
@@ -78,6 +96,8 @@ export const classicDialect: BuildDialect = {
   ports: (ports) => `EXPOSE ${ports.join(' ')}`,
   missingFile: (_path, problem) => problem,
   missingTarget: (name) => `failed to reach build target ${name} in Dockerfile`,
+  missingSource: (from, reason) => `invalid from flag value ${from}: ${reason}`,
+  startFailed: () => undefined,
   commandFailed: (command, code, reason) =>
     `The command '${command}' returned a non-zero code: ${code}${reason === undefined ? '' : `: ${reason}`}`,
 };
@@ -91,6 +111,9 @@ export const buildkitDialect: BuildDialect = {
   recordsTriggers: false,
   escapesArgs: true,
   container: () => undefined,
+  keepsEmptyLayers: true,
+  scratchDirectory: '/',
+  isLenient: true,
   metadata: (said) => said,
   workdir: (directory) => `WORKDIR ${directory}`,
   run: (command) => `RUN ${command} # buildkit`,
@@ -101,10 +124,21 @@ export const buildkitDialect: BuildDialect = {
     ];
     return `${[name, ...flags, ...sources, destination].join(' ')} # buildkit`;
   },
-  ports: (ports) => `EXPOSE [${ports.map((port) => (port.includes('/') ? port : `${port}/tcp`)).join(' ')}]`,
+  ports: (_given, exposed) => `EXPOSE [${exposed.join(' ')}]`,
   missingFile: (path) =>
-    `failed to compute cache key: failed to calculate checksum of ref ${randomBytes(16).toString('hex')}: "/${path}": not found`,
+    `failed to compute cache key: failed to calculate checksum of ref ${randomUUID()}::${randomBytes(12).toString('hex')}: "/${path}": not found`,
   missingTarget: (name) => `target stage "${name}" could not be found`,
+  missingSource: unresolved,
+  startFailed: (reason) => {
+    const said = /unable to start container process: .*$/s.exec(reason)?.[0].replace(/: unknown$/, '');
+    return said === undefined ? undefined : `runc run failed: ${said}`;
+  },
   commandFailed: (command, code, reason) =>
     `process "${command}" did not complete successfully: ${reason ?? `exit code: ${code}`}`,
 };
+
+/** @param reason as the registry client says it */
+export function unresolved(reference: string, reason: string): string {
+  const said = reason.replace(/^failed to pull \S+: (?=(?:Head|Get) ")/, 'failed to do request: ');
+  return `${reference}: failed to resolve source metadata for ${fullReference(reference)}: ${said}`;
+}

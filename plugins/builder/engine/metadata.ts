@@ -57,8 +57,12 @@ export function applyMetadata(
     }
     case 'expose': {
       const ports = instruction.ports.toSorted().flatMap((port) => expandWords(port, variables, escapeChar));
-      config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.flatMap(exposed)) };
-      return dialect.ports(ports);
+      const each = ports.flatMap(exposed);
+      config.ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(each) };
+      return dialect.ports(
+        ports,
+        each.map(([port]) => port),
+      );
     }
     case 'healthcheck':
       config.Healthcheck = instruction.health;
@@ -124,12 +128,12 @@ function setVariables(environment: readonly string[], pairs: readonly (readonly 
 function exposed(text: string): [string, object][] {
   const [range = '', proto = 'tcp'] = text.split('/', 2);
   const container = range.split(':').at(-1)!;
-  if (!['tcp', 'udp', 'sctp'].includes(proto.toLowerCase())) throw invalidParameter(`Invalid proto: ${proto}`);
+  if (!['tcp', 'udp', 'sctp'].includes(proto.toLowerCase())) throw invalidParameter(`invalid proto: ${proto}`);
   const match = /^(\d+)(?:-(\d+))?$/.exec(container);
   const start = Number(match?.[1]);
   const end = Number(match?.[2] ?? match?.[1]);
   if (match === null || start > 65535 || end > 65535 || end < start)
-    throw invalidParameter(`Invalid containerPort: ${container}`);
+    throw invalidParameter(`invalid containerPort: ${container}`);
   return Array.from({ length: end - start + 1 }, (_, index) => [`${start + index}/${proto.toLowerCase()}`, {}]);
 }
 

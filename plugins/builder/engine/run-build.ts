@@ -8,7 +8,7 @@ import { Build } from './build';
 import { BuildArgs } from './build-args';
 import type { BuildRequest } from './build-request';
 import type { Builder } from './builder';
-import { fullReference } from './full-reference';
+import { unresolved } from './dialect';
 import type { BuildOutput } from './output';
 import { hostPlatform, parsePlatform, platformArgs } from './platform';
 import type { BuildProgress, StageProgress } from './progress';
@@ -141,8 +141,7 @@ class Stages {
         } catch (error) {
           signal.throwIfAborted();
           const kind = error instanceof EngineError ? error.kind : 'system';
-          const reason = `${reference}: failed to resolve source metadata for ${fullReference(reference)}: ${errorMessage(error)}`;
-          throw new LocatedError(kind, reason, stage.at, error);
+          throw new LocatedError(kind, unresolved(reference, errorMessage(error)), stage.at, error);
         }
       }),
     );
@@ -166,7 +165,10 @@ class Stages {
       progress.triggers(triggers.length);
       state.config.OnBuild = null;
       const base = stage.base.kind === 'image' ? stage.base.reference : `stage ${stage.stage.base}`;
-      for (const instruction of parseTriggers(triggers, base)) await this.runStep(instruction, step, progress, true);
+      for (const instruction of parseTriggers(triggers, base)) {
+        await this.runStep(instruction, step, progress, true);
+        progress.done(state.imageId);
+      }
     }
     progress.done(state.imageId);
     for (const instruction of stage.instructions) {
@@ -197,11 +199,16 @@ class Stages {
     const args = this.args.stage();
     if (base.kind === 'tree') {
       const imageId = await imageOfTree(build, await base.tree(), platform, signal);
-      return { ...initialState(undefined, platform, args), imageId, baseId: imageId };
+      return { ...initialState(undefined, platform, args, build.request.dialect), imageId, baseId: imageId };
     }
-    if (base.kind === 'scratch') return initialState(undefined, platform, args);
+    if (base.kind === 'scratch') return initialState(undefined, platform, args, build.request.dialect);
     if (base.kind === 'image')
-      return initialState(await build.base(base.reference, platform, output, signal), platform, args);
+      return initialState(
+        await build.base(base.reference, platform, output, signal),
+        platform,
+        args,
+        build.request.dialect,
+      );
     const earlier = await this.results.get(base.index)!;
     return { ...earlier, baseId: earlier.imageId, config: { ...earlier.config }, args, commandSet: false };
   }

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { invalidParameter } from '@gantry/sdk';
+import { errorMessage, invalidParameter } from '@gantry/sdk';
 import { heredocText } from '../dockerfile/heredoc';
 import type { InstructionOf } from '../dockerfile/instructions';
 import type { SourcePosition } from '../dockerfile/source-position';
@@ -112,7 +112,15 @@ async function runContainer(
     },
     signal,
   );
-  await containers.start(id, signal);
+  try {
+    await containers.start(id, signal);
+  } catch (error) {
+    const { startFailed } = build.request.dialect;
+    const reason = startFailed(errorMessage(error));
+    if (reason === undefined || signal.aborted) throw error;
+    output.log('stderr', `${reason}\n`);
+    throw new StepFailed(build.request.dialect.commandFailed(command.join(' '), 1, undefined), 1, at);
+  }
   await attached;
   const result = await containers.wait(id, signal);
   signal.throwIfAborted();
@@ -135,9 +143,9 @@ function commandOf({ command, heredocs }: Run, state: StageState): { words: read
   if (heredocs.length === 1 && /^<<-?\s*(['"]?)[^\s'"<>|&;]+\1$/.test(line)) {
     const script = heredocText(first);
     // Its first line names what is to run it.
-    if (!script.startsWith('#!')) return { words: [...shell, script] };
+    if (!first.content.startsWith('#!')) return { words: [...shell, script] };
     const path = `/dev/pipes/${first.name}`;
-    return { words: [path], script: { path, content: script } };
+    return { words: [...shell, path], script: { path, content: script } };
   }
   const bodies = heredocs.map(({ content, name }) => `${content}${name}`);
   return { words: [...shell, [line, ...bodies].join('\n')] };

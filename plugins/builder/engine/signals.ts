@@ -11,5 +11,5 @@ export function checkSignal(text: string): void {
     const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
     if (names.has(name) || /^SIGRT(?:MIN(?:\+\d+)?|MAX(?:-\d+)?)$/.test(name)) return;
   }
-  throw invalidParameter(`Invalid signal: ${text}`);
+  throw invalidParameter(`invalid signal: ${text}`);
 }

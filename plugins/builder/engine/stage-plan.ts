@@ -3,7 +3,7 @@ import type { ContextTrees } from '../context/context-trees';
 import type { SourceTree } from '../context/source-tree';
 import { expandWord } from '../dockerfile/expand';
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instructions';
-import { syntaxError } from '../dockerfile/source-position';
+import { LocatedError, syntaxError } from '../dockerfile/source-position';
 import type { BuildArgs } from './build-args';
 import type { BuildDialect } from './dialect';
 import { parsePlatform } from './platform';
@@ -52,14 +52,17 @@ export function planBuild(
   const names = new Map<string, number>();
   for (const [index, { name, at }] of stages.entries()) {
     if (name === undefined) continue;
-    if (names.has(name)) throw syntaxError(at, `${name} stage name already used`);
+    if (names.has(name) && !dialect.isLenient) throw syntaxError(at, `${name} stage name already used`);
     names.set(name, index);
   }
   const stageNamed = (name: string, before: number): number | undefined => {
-    const index = names.get(name.toLowerCase()) ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+    const wanted = name.toLowerCase();
+    const named = stages.findLastIndex((stage, at) => at < before && stage.name === wanted);
+    if (named >= 0) return named;
+    const index = !names.has(wanted) && /^\d+$/.test(name) ? Number(name) : undefined;
     return index !== undefined && index < before ? index : undefined;
   };
-  const targetIndex = target === '' ? stages.length - 1 : stageNamed(target, stages.length);
+  const targetIndex = target === '' ? stages.length - 1 : names.get(target.toLowerCase());
   if (targetIndex === undefined) throw invalidParameter(dialect.missingTarget(target));
   const plan = (index: number): PlannedStage => {
     const stage = stages[index]!;
@@ -78,12 +81,7 @@ export function planBuild(
       const found = stageNamed(name, index);
       if (found !== undefined) needs.add(found);
       else if ((names.get(name.toLowerCase()) ?? -1) >= index)
-        throw syntaxError(
-          instruction.at,
-          names.get(name.toLowerCase()) === index
-            ? `circular dependency detected on stage: ${name}`
-            : `invalid from flag value ${name}: the stage comes later in the Dockerfile`,
-        );
+        throw outOfOrder(names.get(name.toLowerCase()) === index, name, instruction, dialect);
     };
     if (baseIndex !== undefined) needs.add(baseIndex);
     for (const instruction of instructions) {
@@ -116,6 +114,12 @@ export function planBuild(
   };
   visit(targetIndex);
   return { stages: [...planned.values()].sort((a, b) => a.index - b.index), target: targetIndex, stageNamed };
+}
+
+function outOfOrder(isItself: boolean, name: string, { at }: Instruction, { isLenient }: BuildDialect): LocatedError {
+  if (!isItself) return syntaxError(at, `invalid from flag value ${name}: the stage comes later in the Dockerfile`);
+  const text = `circular dependency detected on stage: ${name}`;
+  return isLenient ? new LocatedError('invalid-parameter', text, at, undefined) : syntaxError(at, text);
 }
 
 function expandIn(stage: Stage, word: string, args: BuildArgs, escapeChar: string): string {

@@ -1,6 +1,7 @@
 import type { ImageConfig, ImageSummary } from '@gantry/sdk';
 import type { Variables } from '../dockerfile/expand';
 import type { StageArgs } from './build-args';
+import type { BuildDialect } from './dialect';
 
 export type MutableConfig = { -readonly [K in keyof ImageConfig]: ImageConfig[K] };
 
@@ -22,8 +23,14 @@ export interface StageState {
 }
 
 /** The state a stage begins with. */
-export function initialState(base: ImageSummary | undefined, platform: string, args: StageArgs): StageState {
+export function initialState(
+  base: ImageSummary | undefined,
+  platform: string,
+  args: StageArgs,
+  { scratchDirectory }: BuildDialect,
+): StageState {
   const config: MutableConfig = { ...base?.config };
+  if (base === undefined && scratchDirectory !== '') config.WorkingDir = scratchDirectory;
   const environment = config.Env ?? [];
   if (!environment.some((entry) => entry.startsWith('PATH='))) config.Env = [...environment, defaultPath];
   return { imageId: base?.id, baseId: base?.id, config, author: '', commandSet: false, platform, args };

@@ -57,6 +57,7 @@ export async function transferStep(instruction: Transfer, step: Step): Promise<v
         chmod,
         unpack,
         parents,
+        lenient: build.request.dialect.isLenient,
       });
       signal.throwIfAborted();
       state.imageId = await build.commit({ state, createdBy, key, containerId: id, consume: true, signal });
@@ -83,7 +84,8 @@ async function gather(
   const { build } = step;
   const excludes = instruction.excludes;
   const parents = instruction.kind === 'copy' && instruction.parents;
-  const request = { instruction: name, sources, excludes, parents, fromContext: true } as const;
+  const { isLenient } = build.request.dialect;
+  const request = { instruction: name, sources, excludes, parents, fromContext: !isLenient } as const;
   if (instruction.kind === 'copy' && instruction.from !== undefined) {
     if (instruction.inline.length > 0) throw invalidParameter('COPY --from cannot be used with a here-document');
     const named = build.trees.named(instruction.from);
@@ -94,7 +96,8 @@ async function gather(
   }
   const local = sources.filter((source) => name === 'COPY' || !(isUrl(source) || isGitSource(source)));
   const found: CopySource[] = [];
-  if (name === 'COPY' && sources.some(isUrl)) throw invalidParameter("COPY failed: source can't be a URL for COPY");
+  if (name === 'COPY' && sources.some(isUrl))
+    throw invalidParameter(`${isLenient ? '' : 'COPY failed: '}source can't be a URL for COPY`);
   for (const source of sources) {
     if (!local.includes(source)) {
       if (instruction.kind !== 'add') continue;
@@ -114,7 +117,7 @@ async function gather(
     found.push(await inlineSource(heredoc.name, content, step));
   }
   if (found.length === 0) throw invalidParameter(`${name} failed: no source files were specified`);
-  if (found.length > 1 && !destination.endsWith('/'))
+  if (found.length > 1 && !destination.endsWith('/') && !isLenient)
     throw invalidParameter(
       `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
     );

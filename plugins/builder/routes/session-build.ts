@@ -138,6 +138,7 @@ async function solveOf(
         forceRemove: true,
         quiet: false,
       },
+      subrequest: '',
       remote: isUpload ? uploadPrefix : remote === 'client-session' ? '' : remote,
       ...(isUpload ? { upload: await uploads.take(id, signal) } : {}),
       contextDirectory: 'context',

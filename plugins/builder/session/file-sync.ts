@@ -19,6 +19,7 @@ import { ListedTree } from '../context/listed-tree';
 import type { SourceEntry } from '../context/source-tree';
 import { toBytes } from '../copy/byte-path';
 import { callStatus } from './call-status';
+import { packets, permissionsOf, typeOf } from './fsutil';
 
 /** Part of a directory of the client. */
 export interface WantedFiles {
@@ -28,21 +29,6 @@ export interface WantedFiles {
   readonly paths: readonly string[] | undefined;
   readonly excludes: readonly string[];
 }
-
-/** Kinds of packets. @see fsutil, types/wire.proto */
-const packets = { stat: 0, request: 1, data: 2, end: 3, error: 4 } as const;
-/** Go's os.FileMode bits. */
-const goMode = {
-  directory: 1 << 31,
-  symlink: 1 << 27,
-  device: 1 << 26,
-  fifo: 1 << 25,
-  socket: 1 << 24,
-  setuid: 1 << 23,
-  setgid: 1 << 22,
-  character: 1 << 21,
-  sticky: 1 << 20,
-} as const;
 
 /**
  * Fetches files of the client over its session.
@@ -185,7 +171,7 @@ class Receiver {
     const xattrs = messagesOf(stat, 10).map((entry) => [textOf(entry, 1), bytesOf(entry, 2)] as const);
     const entry = {
       type,
-      mode: permissions(mode),
+      mode: permissionsOf(mode),
       uid: numberOf(stat, 3),
       gid: numberOf(stat, 4),
       modifiedNs: BigInt.asIntN(64, wideNumberOf(stat, 6)),
@@ -234,21 +220,6 @@ class Receiver {
     await this.spool.read(before, 0, before.length, file.offset);
     await handle.write(before, 0, before.length, 0);
   }
-}
-
-function typeOf(mode: number): SourceEntry['type'] | undefined {
-  if ((mode & goMode.directory) !== 0) return 'directory';
-  if ((mode & goMode.symlink) !== 0) return 'symlink';
-  if ((mode & goMode.fifo) !== 0) return 'fifo';
-  // Nobody listens behind a copied socket.
-  if ((mode & goMode.socket) !== 0) return undefined;
-  if ((mode & goMode.device) !== 0) return (mode & goMode.character) !== 0 ? 'character' : 'block';
-  return 'file';
-}
-
-function permissions(mode: number): number {
-  const has = (bit: number, value: number) => ((mode & bit) !== 0 ? value : 0);
-  return (mode & 0o777) | has(goMode.setuid, 0o4000) | has(goMode.setgid, 0o2000) | has(goMode.sticky, 0o1000);
 }
 
 const cleanPath = (path: string): string =>

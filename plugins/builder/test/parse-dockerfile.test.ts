@@ -150,7 +150,10 @@ test('triggers are parsed as instructions', () => {
 });
 
 test.each([
-  ['FROM a\nFOO bar', 'dockerfile parse error on line 2: unknown instruction: FOO\nDockerfile:2: FOO bar'],
+  [
+    'FROM a\nFOO bar',
+    'dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)\nDockerfile:2: FOO bar',
+  ],
   ['FROM a\nCOPPY a b', 'unknown instruction: COPPY (did you mean COPY?)'],
   ['FROM', 'dockerfile parse error on line 1: FROM requires either one or three arguments'],
   ['FROM a b c', 'FROM requires either one or three arguments'],

@@ -114,7 +114,7 @@ async function commitLayer(
       throw error;
     });
     assertStillThere(containerId, stores);
-    if (packed.entries === 0) return undefined;
+    if (packed.entries === 0 && !request.keepEmpty) return undefined;
     const { diffId, sizeBytes, fileBytes } = packed;
     const chainId = below === undefined ? diffId : chainIds([below, diffId])[1]!;
     const layer = { diffId, chainId, parent: below };

@@ -100,7 +100,7 @@ export const fileCases: readonly BuildCase[] = [
     context: tree,
     files: {
       '/a': '4755 0:0 A',
-      '/d': 'd 0700 0:0',
+      '/d': 'd 0755 0:0',
       '/d/c.txt': '0600 0:0 C',
       '/d/sub/d.md': '0600 0:0 D',
       '/d/run': '0700 0:0 R',
