@@ -41,6 +41,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     dnsSearch: values['dns-search'],
     hostGatewayIps: values['host-gateway-ips'],
     storageDriver: values['storage-driver'] || 'overlay2',
+    storageOptions: values['storage-opts'],
     insecureRegistries: values['insecure-registries'],
     registryMirrors: values['registry-mirrors'],
     registryMirrorPrefixes: values['registry-mirror-prefixes'],

@@ -36,7 +36,6 @@ export const refusals: readonly Refusal[] = [
     takes: 'one',
     reason: 'use "proxies" in daemon.json, or the environment variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY',
   },
-  both('storage-opts', 'storage-opt', 'one', 'the storage driver has no options'),
   same('userns-remap', 'one', 'user namespaces are not supported'),
   same('selinux-enabled', 'switch', 'SELinux labels are not supported'),
   same('rootless', 'switch', 'the daemon needs root'),

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type ConfigSchema, errorMessage, escapePointer } from '@gantry/sdk';
+import { type ConfigSchema, errorMessage, escapePointer, parseByteSize } from '@gantry/sdk';
 
 /** A string that `read` turns into the value; what `read` throws becomes the problem's message. */
 export function parsed<T>(expects: string, read: (text: string) => T): ConfigSchema<T> {
@@ -47,12 +47,7 @@ export const cidr = (family?: 4 | 6): ConfigSchema<string> =>
 
 /** `64m`, `1GiB`, `512`: bytes, powers of 1024. @see docker/go-units RAMInBytes */
 export const byteSize = (): ConfigSchema<number> =>
-  parsed('a size such as "64m"', (text) => {
-    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text.trim()) ?? [];
-    if (digits === undefined) throw new Error(`invalid size: '${text}'`);
-    const bytes = Math.floor(Number(digits) * 1024 ** ('kmgtp'.indexOf(unit.toLowerCase()) + 1 || 0));
-    return unit === '' ? Math.floor(Number(digits)) : bytes;
-  });
+  parsed('a size such as "64m"', (text) => parseByteSize(text.trim()));
 
 /** An empty string means that the key is not set, as for dockerd. */
 export const orNone = <T>(schema: ConfigSchema<T>): ConfigSchema<T | undefined> => ({

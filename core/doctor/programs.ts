@@ -42,6 +42,12 @@ export const programs: readonly Program[] = [
     use: 'docker run --init',
     versionFlag: '--version',
   },
+  {
+    names: ['apparmor_parser'],
+    package: 'apparmor',
+    use: 'the AppArmor profile of containers, where the kernel has AppArmor',
+    versionFlag: '--version',
+  },
   { names: ['ps'], package: 'procps', use: 'docker top', versionFlag: '--version' },
   {
     names: ['zstd'],

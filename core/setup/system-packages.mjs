@@ -54,6 +54,12 @@ const programs = [
   { command: 'bzip2', packages: ['bzip2'], why: 'unpacks build contexts compressed with bzip2', optional: 'run' },
   { command: 'git', packages: ['git'], why: 'fetches git repositories to build from', optional: 'run' },
   { command: 'tini', packages: ['tini'], why: 'the first process of docker run --init', optional: 'run' },
+  {
+    command: 'apparmor_parser',
+    packages: ['apparmor'],
+    why: 'loads the AppArmor profile of containers, where the kernel has AppArmor',
+    optional: 'run',
+  },
   { command: 'ps', packages: ['procps'], why: 'lists processes for docker top', optional: 'run' },
   {
     command: 'docker',

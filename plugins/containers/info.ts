@@ -33,7 +33,7 @@ export function systemInfo(engine: Engine): SystemInfo {
         CgroupVersion: String(host.cgroupVersion),
         InitBinary: host.initPath?.split('/').pop() ?? '',
         SecurityOptions: [
-          ...(host.hasAppArmor ? ['name=apparmor'] : []),
+          ...(host.appArmor ? ['name=apparmor'] : []),
           ...(host.hasSeccomp ? [`name=seccomp,profile=${profile}`] : []),
           ...(host.cgroupVersion === 2 || settings.defaultCgroupnsMode === 'private' ? ['name=cgroupns'] : []),
           ...(settings.noNewPrivileges ? ['name=no-new-privileges'] : []),

@@ -1,6 +1,7 @@
 import {
   type ApiRoutes,
   type ContainerManager,
+  errorMessage,
   type MetricsSource,
   type PluginContext,
   type SystemInfo,
@@ -33,6 +34,7 @@ export async function startEngine(
   const host = await lookUpHost(settings.initPath);
   const engine = makeEngine(needs, { settings, log, host, store: new RecordStore(stateDir, log) });
   engines.set(context, engine);
+  loadDefaultProfile(engine);
   await loadContainers(engine);
   engine.images.setUsers({
     containersUsing: (imageId) =>
@@ -60,4 +62,11 @@ export async function restoreEngine(context: object): Promise<void> {
   const engine = engines.get(context);
   if (engine === undefined) throw systemError('the container engine was not started');
   await restoreContainers(engine);
+}
+
+/** Beside everything else: starting containers waits for it, and tries again what fails here. */
+function loadDefaultProfile({ host: { appArmor }, log }: Engine): void {
+  if (appArmor === undefined) return;
+  if (appArmor.hasParser) appArmor.loadDefault().catch((error) => log.error(errorMessage(error)));
+  else log.warn('containers have no AppArmor profile of their own: apparmor_parser is missing, install "apparmor"');
 }

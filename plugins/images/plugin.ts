@@ -27,10 +27,10 @@ export const plugin = definePlugin({
   requires: { events: EventBus1, snapshotters: { all: Snapshotter1 } },
   config: imagesConfig,
   async start({ config, needs, settings, stateDir, log, onStop, onReconfigure }) {
-    const { storageDriver } = settings;
+    const { storageDriver, storageOptions } = settings;
     const root = storageRoot(stateDir, storageDriver);
     const drivers = { overlay2: overlayDriver, vfs: vfsDriver };
-    const snapshotter = await openSnapshotter(storageDriver, root, drivers, needs.snapshotters, log);
+    const snapshotter = await openSnapshotter(storageDriver, root, drivers, needs.snapshotters, log, storageOptions);
     onStop(() => snapshotter.close());
     const driver = { name: storageDriver, snapshotter };
     const stores = await openStores(root, driver, settings, config.certificates, needs.events, log, onStop);

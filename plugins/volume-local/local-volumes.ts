@@ -42,10 +42,13 @@ export async function openLocalVolumes(options: LocalVolumesOptions): Promise<Vo
   const { volumes, leftovers } = await scanVolumes(root, (name, error) =>
     log.error('cannot read a volume', { volume: name, error: errorMessage(error) }),
   );
-  for (const path of leftovers)
-    removeTree(path).catch((error) => log.warn('cannot remove a leftover', { path, error: errorMessage(error) }));
-  const limited = volumes.filter(({ sizeBytes }) => sizeBytes > 0).map(({ name }) => join(root, name, dataName));
-  const quota = VolumeQuota.open(root, limited);
+  const quota = VolumeQuota.open(root);
+  for (const path of leftovers) {
+    const lift = quota.hold(join(path, dataName));
+    removeTree(path)
+      .then(lift)
+      .catch((error) => log.warn('cannot remove a leftover', { path, error: errorMessage(error) }));
+  }
   const driver = new LocalVolumes(root, new Map(volumes.map((volume) => [volume.name, volume])), held, quota, log);
   await driver.restoreMounts();
   return driver;

@@ -1,4 +1,4 @@
-import { invalidParameter } from '@gantry/sdk';
+import { invalidParameter, parseByteSize } from '@gantry/sdk';
 
 /** Where a volume's data comes from when it is not a plain directory. All three are mount(2)'s words. */
 export interface MountSpec {
@@ -36,7 +36,7 @@ export function parseVolumeOptions(options: Readonly<Record<string, string>>, as
   const { type = '', device = '' } = options;
   if (type === 'cifs' && device !== '' && /^[a-z]*:?\/\/[^/]*:\d+(\/|$)/i.test(device))
     throw invalidParameter("port not allowed in CIFS device URL, include 'port' in 'o='");
-  const size = options.size === undefined ? 0 : sizeBytes(options.size);
+  const size = options.size === undefined ? 0 : parseByteSize(options.size);
   if (size > 0) assertQuota();
   for (const [name, others] of Object.entries(required)) {
     if (options[name] === undefined) continue;
@@ -49,14 +49,6 @@ export function parseVolumeOptions(options: Readonly<Record<string, string>>, as
       'option "size" is for plain directories: what "type" and "device" mount has its own limits, such as o=size=1g of tmpfs',
     );
   return { mount: { type, device, options: options.o ?? '' }, sizeBytes: 0 };
-}
-
-/** `10G`, `512m`, `1.5 GiB`: multiples of 1,024. */
-function sizeBytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?)?b?$/i.exec(text);
-  if (match === null) throw invalidParameter(`invalid size: '${text}'`);
-  const exponent = match[2] === undefined ? 0 : 'kmgtp'.indexOf(match[2].toLowerCase()) + 1;
-  return Math.floor(Number(match[1]) * 1024 ** exponent);
 }
 
 /** The words of `opts.json`, the file dockerd's local driver keeps beside `_data`. */

@@ -56,6 +56,8 @@ export interface DaemonSettings {
   readonly hostGatewayIps: readonly string[];
 
   readonly storageDriver: string;
+  /** `storage-opts`: options of the storage driver, each `key=value`. */
+  readonly storageOptions: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   /** Mirrors by the beginning of repository names, host first, such as `ghcr.io/team`. */

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { capability } from '../plugin/capability';
 import type { ProgressMessage } from '../streams/progress';
 import type { ImageConfig } from './oci';
+import type { StorageOptions, WritableOptions } from './snapshotter';
 
 /** An image on this machine, as other plugins see it. */
 export interface ImageSummary {
@@ -113,12 +114,15 @@ export interface ImageManager {
    * @param imageId undefined = it stands on nothing
    * @param options.bare without the mount points a container needs: to look into an image, or to write a layer by hand
    * @throws conflict  it exists already
+   * @throws system    the storage driver cannot do what the storage options ask
    */
   createRootFilesystem(
     containerId: string,
     imageId: string | undefined,
-    options?: { readonly bare?: boolean },
+    options?: WritableOptions,
   ): Promise<RootFilesystem>;
+  /** Looks at the storage options of a container, before anything is made. @throws system  in dockerd's words */
+  checkStorageOptions(options: StorageOptions): void;
   /** The root file system made earlier, also by a daemon before this one. @throws not-found */
   openRootFilesystem(containerId: string): Promise<RootFilesystem>;
   /** Unmounts and removes it. Repeatable; no error when it is gone. */

@@ -13,8 +13,24 @@ export interface LayerChange {
 export interface LayerDifference {
   /** Absolute. */
   readonly path: string;
+  /** Nothing may be moved out of the directory, though it was to be consumed. */
+  readonly mustStay?: boolean;
   /** Called when the directory is not read any more, whether or not it was moved away. Repeatable. */
   release(): Promise<void>;
+}
+
+/** By their names. */
+export type StorageOptions = Readonly<Record<string, string>>;
+
+/** What a writable layer is for, and what its user asks of it. */
+export interface WritableOptions {
+  /** Only the layers and itself: without the mount points a container needs. */
+  readonly bare?: boolean;
+  /**
+   * What the user asks of it; empty = what the daemon's options give to all containers. Undefined for layers that are
+   * no container's: nothing limits these.
+   */
+  readonly storageOptions?: StorageOptions;
 }
 
 /**
@@ -51,13 +67,20 @@ export interface Snapshotter {
   /** The directory that holds only this layer's own files. @throws not-found */
   layerDiffPath(chainId: string): Promise<string>;
   /**
+   * Looks at what a user asks of a writable layer, before anything is made. A snapshotter without it has no such
+   * options: asking for one is refused, naming it.
+   *
+   * @param options as in `HostConfig.StorageOpt`, such as `{ size: '10G' }`
+   * @throws system  in the words of dockerd's driver: unknown, malformed, or more than the file system can
+   */
+  checkStorageOptions?(options: StorageOptions): void;
+  /**
    * Durable before it returns; when it fails nothing stays.
    *
-   * @param options.bare only the layers and itself: without the mount points a container needs
    * @throws conflict   it exists already
    * @throws not-found  the parent is not committed
    */
-  createWritable(id: string, parentChainId: string | undefined, options?: { readonly bare?: boolean }): Promise<void>;
+  createWritable(id: string, parentChainId: string | undefined, options?: WritableOptions): Promise<void>;
   hasWritable(id: string): boolean;
   /** The chainID a writable layer stands on. @throws not-found */
   parentOf(id: string): string | undefined;
@@ -94,9 +117,11 @@ export interface SnapshotterDriver {
    * Called once, for the driver that was chosen. Throws away halves that a crash has left behind.
    *
    * @param folder absolute, the driver's own below the data root; the driver makes it when it is missing
+   * @param options `storage-opts` of the daemon, each `key=value` and meant for this driver
+   * @throws invalid-parameter  an option is unknown or malformed
    * @throws system  this machine cannot do it: the message says what it lacks
    */
-  open(folder: string, log: Logger): Promise<Snapshotter>;
+  open(folder: string, log: Logger, options: readonly string[]): Promise<Snapshotter>;
 }
 
 export const Snapshotter1 = capability<SnapshotterDriver>('snapshotter/v1', 'many');

@@ -1,4 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { errno, libc, systemCallError } from './libc';
 
 const ioctlCall = libc.func('int ioctl(int fd, unsigned long request, void *argument)');
@@ -10,7 +11,9 @@ const quotactlFd = libc.func(
 const quotactlFdNumber = 443;
 const projectQuota = 2;
 const command = (number: number) => (((0x58 << 8) | number) << 8) | projectQuota;
+const getUsage = command(3);
 const setLimits = command(4);
+const getNext = command(9);
 const getState = command(5);
 /** Projects are counted, and kept to their limits. @see linux/dqblk_xfs.h, FS_QUOTA_PDQ_ACCT and FS_QUOTA_PDQ_ENFD */
 const counted = 1 << 4;
@@ -27,6 +30,10 @@ const limits = {
   id: 4,
   hard: 8,
   soft: 16,
+  hardInodes: 24,
+  softInodes: 32,
+  usedBlocks: 40,
+  inodes: 48,
   both: 0b1100,
   blockBytes: 512,
 } as const;
@@ -42,12 +49,91 @@ export function hasProjectQuota(directory: string): boolean {
 }
 
 /** Project of a directory; 0 is none. @throws ENOTTY, EOPNOTSUPP  the file system has no projects */
-export function projectOf(directory: string): number {
+function projectOf(directory: string): number {
   return withOpen(directory, (fd) => readAttributes(fd, directory).readUInt32LE(attributes.project));
 }
 
+/** The lowest number that may be free, by the device of the file system: what is below was given out by this process. */
+const hints = new Map<number, number>();
+const attempts = 16;
+
+/**
+ * Limits what a directory may hold: it becomes the root of a project that nothing else on its file system has, and all
+ * that is made in it from now on belongs to it. The file system itself knows which projects are taken, so that all
+ * plugins, processes and daemons on it keep out of each other's way.
+ *
+ * @param directory  still empty
+ * @param sizeBytes  rounded down to 512
+ */
+export function limitDirectory(directory: string, sizeBytes: number): void {
+  const parent = dirname(directory);
+  const device = statSync(directory).dev;
+  // Beyond the project of the directory around it, as dockerd counts them.
+  let from = hints.get(device) ?? projectOf(parent) + 1;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const project = withOpen(directory, (fd) => firstFree(fd, from, directory));
+    setProject(directory, project);
+    // Another process may have found the same number free: whoever is not alone in it goes on looking elsewhere.
+    if (withOpen(directory, (fd) => isAlone(fd, project, directory))) {
+      hints.set(device, project + 1);
+      limitProject(directory, project, sizeBytes);
+      return;
+    }
+    from = project + 1 + Math.floor(Math.random() * 1000);
+  }
+  throw new Error(`no project is free on the file system of ${directory}`);
+}
+
+/**
+ * Looks up what limits a directory that is about to be removed.
+ *
+ * @param root  a directory of the same file system that stays
+ * @returns what lifts the limit and frees its number, to be called once the directory is gone; it does nothing for a
+ *   directory that is not there or has the project of the one around it
+ */
+export function holdLimit(directory: string, root: string): () => void {
+  let project: number;
+  try {
+    project = projectOf(directory);
+    if (project === projectOf(dirname(directory))) return () => {};
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return () => {};
+    throw error;
+  }
+  return () => limitProject(root, project, 0);
+}
+
+/** The first project from a number on that has neither limits nor files. */
+function firstFree(fd: number, from: number, directory: string): number {
+  for (let project = from; ; project++) {
+    const quota = readQuota(fd, getNext, project, directory);
+    if (quota === undefined || quota.readUInt32LE(limits.id) !== project || isUnused(quota)) return project;
+  }
+}
+
+/** Whether a project that has no limits yet holds one directory and nothing else. */
+function isAlone(fd: number, project: number, directory: string): boolean {
+  const quota = readQuota(fd, getUsage, project, directory);
+  return quota === undefined || (!isLimited(quota) && quota.readBigUInt64LE(limits.inodes) === 1n);
+}
+
+const isUnused = (quota: Buffer) =>
+  !isLimited(quota) && [limits.usedBlocks, limits.inodes].every((at) => quota.readBigUInt64LE(at) === 0n);
+const isLimited = (quota: Buffer) =>
+  [limits.hard, limits.soft, limits.hardInodes, limits.softInodes].some((at) => quota.readBigUInt64LE(at) !== 0n);
+
+/** @returns undefined  nothing is known of this project, nor, asked for the next, of a later one */
+function readQuota(fd: number, what: number, project: number, directory: string): Buffer | undefined {
+  const ENOENT = 2;
+  const quota = Buffer.alloc(limits.bytes);
+  if (Number(quotactlFd(quotactlFdNumber, fd, what, project, quota)) === 0) return quota;
+  const code = errno();
+  if (code === ENOENT) return undefined;
+  throw systemCallError('quotactl_fd', code, `project ${project} of ${directory}`);
+}
+
 /** Makes a directory the root of a project: all that is made in it from now on belongs to it. */
-export function setProject(directory: string, project: number): void {
+function setProject(directory: string, project: number): void {
   withOpen(directory, (fd) => {
     const found = readAttributes(fd, directory);
     found.writeUInt32LE((found.readUInt32LE(attributes.flags) | attributes.inherit) >>> 0, attributes.flags);
@@ -62,7 +148,7 @@ export function setProject(directory: string, project: number): void {
  * @param directory  any of the file system
  * @param sizeBytes  rounded down to 512; 0 = no limit
  */
-export function limitProject(directory: string, project: number, sizeBytes: number): void {
+function limitProject(directory: string, project: number, sizeBytes: number): void {
   withOpen(directory, (fd) => {
     const quota = Buffer.alloc(limits.bytes);
     const blocks = BigInt(Math.floor(sizeBytes / limits.blockBytes));

@@ -1,1 +1,2 @@
+export * from './byte-size';
 export * from './filters';

@@ -33,7 +33,13 @@ test('binds are writable, read-only, with or without what is mounted below', asy
     expect(await mount(true, { ReadOnlyNonRecursive: true })).toBe(`${refused}\nnew`);
     expect(await mount(false, { NonRecursive: true })).toBe('new');
     // crun mounts what is below in any case.
-    if (testRuntime !== 'crun') expect(await mount(true, { NonRecursive: true })).toBe(`${refused}\n${refused}\nnew`);
+    if (testRuntime !== 'crun') {
+      expect(await mount(true, { NonRecursive: true })).toBe(`${refused}\n${refused}\nnew`);
+      const below = (BindOptions: object) =>
+        run('grep -c " /m/below " /proc/mounts', { Mounts: [{ Type: 'bind', Source, Target: '/m', BindOptions }] });
+      expect(await below({})).toBe('1');
+      expect(await below({ NonRecursive: true })).toBe('0');
+    }
     // Clients before 1.44 know read-only mounts that end at the next mount.
     const older = await api().post('/v1.43/containers/create', {
       Image: 'busybox',
@@ -124,6 +130,9 @@ test('the subpath of a volume stays inside of it, whatever links are there, also
 test('a bind makes its folder on the host when it is told to', async () => {
   const Source = join(daemon().folder, 'made/by/mount');
   const mount = { Type: 'bind', Source, Target: '/m', BindOptions: { CreateMountpoint: true } };
+  await expect(run('true', { Mounts: [{ ...mount, BindOptions: {} }] })).rejects.toThrow(
+    /bind source path does not exist/,
+  );
   await run('echo hi > /m/file', { Mounts: [mount] });
   expect(readFileSync(join(Source, 'file'), 'utf8')).toBe('hi\n');
 });
@@ -154,6 +163,7 @@ test('volumes: driver, options, labels, subpath, and whether the image fills the
   const part = { Type: 'volume', Source: 'deep', Target: '/etc', VolumeOptions: { Subpath: 'fresh' } };
   expect(await run('ls /etc | grep -c passwd', { Mounts: [part] })).toBe('1');
   expect(await run('ls /s | grep -c passwd', sub('fresh'))).toBe('1');
+  await expect(run('true', { Binds: ['other:/v'], VolumeDriver: 'unheard-of' })).rejects.toThrow(/unheard-of/);
   for (const name of ['small', 'full', 'deep']) await api().delete(`/volumes/${name}`);
 });
 

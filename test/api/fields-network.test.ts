@@ -1,8 +1,18 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createContainer, outputIn, outputOf, plainText, startContainer } from '../support/containers';
 import { daemonForSuite, testRuntime } from '../support/daemon';
 import { eventually } from '../support/eventually';
 
-const daemon = daemonForSuite({ tidy: (each) => each.removeEverything(), args: ['--host-gateway-ip=192.0.2.7'] });
+const daemon = daemonForSuite({
+  tidy: (each) => each.removeEverything(),
+  args: ['--host-gateway-ip=192.0.2.7'],
+  beforeStart(each) {
+    const path = join(each.folder, 'noting-runtime');
+    writeFileSync(path, `#!/bin/sh\necho "$*" >> ${path}.calls\nexec ${testRuntime} "$@"\n`, { mode: 0o755 });
+    each.changeConfig({ runtimes: { noting: { path } } });
+  },
+});
 const api = () => daemon().api;
 const remove = (id: string) => api().delete(`/containers/${id}?force=1&v=1`);
 const inspect = async (id: string) => (await api().get(`/containers/${id}/json`)).json();
@@ -145,9 +155,27 @@ test('an exec has the user, folder, variables, rights and terminal that were ask
 });
 
 test('the container that a create of another runtime makes runs on it', async () => {
-  const id = await createContainer(daemon(), { HostConfig: { Runtime: 'crun' } });
+  const calls = () => readFileSync(join(daemon().folder, 'noting-runtime.calls'), 'utf8');
+  const id = await createContainer(daemon(), { HostConfig: { Runtime: 'noting' } });
   expect((await api().post(`/containers/${id}/start`)).status).toBe(204);
-  expect((await inspect(id)).HostConfig.Runtime).toBe('crun');
+  expect((await inspect(id)).HostConfig.Runtime).toBe('noting');
   expect(await outputIn(daemon(), id, 'echo it runs')).toBe('it runs');
+  for (const call of ['create', 'start', 'exec']) expect(calls()).toMatch(new RegExp(` ${call} (.* )?${id}$`, 'm'));
   await remove(id);
+});
+
+test('the way out is the network of the highest priority', async () => {
+  const gateways: string[] = [];
+  for (const Name of ['alpha', 'beta']) {
+    expect((await api().post('/networks/create', { Name })).status).toBe(201);
+    gateways.push((await api().get(`/networks/${Name}`)).json().IPAM.Config[0].Gateway);
+  }
+  const wayOut = (alpha: number, beta: number) =>
+    outputOf(daemon(), 'ip route show default', {
+      HostConfig: { NetworkMode: 'alpha' },
+      NetworkingConfig: { EndpointsConfig: { alpha: { GwPriority: alpha }, beta: { GwPriority: beta } } },
+    });
+  expect(await wayOut(0, 1)).toContain(`via ${gateways[1]} `);
+  expect(await wayOut(1, 0)).toContain(`via ${gateways[0]} `);
+  for (const name of ['alpha', 'beta']) await api().delete(`/networks/${name}`);
 });

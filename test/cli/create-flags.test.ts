@@ -22,7 +22,9 @@ const shown: Record<string, string> = {
   'flags of the client: ids, streams, signals': 'attach cidfile detach detach-keys interactive sig-proxy tty',
   'the health check of an image can be switched off, and volumes taken from elsewhere': 'no-healthcheck volumes-from',
   'flags that this system cannot serve are refused by name':
-    'cpu-count cpu-percent io-maxbandwidth io-maxiops isolation kernel-memory storage-opt',
+    'cpu-count cpu-percent io-maxbandwidth io-maxiops isolation kernel-memory',
+  'api/storage-size.test.ts: a container is kept to its size, df shows it, and what it commits is free of it':
+    'storage-opt',
   'the socket of the daemon can be lent to a container': 'use-api-socket',
   'api/fields-limits.test.ts: one disk may have a weight of its own, when its scheduler knows weights':
     'blkio-weight-device',
@@ -275,6 +277,7 @@ test('the health check of an image can be switched off, and volumes taken from e
 test.each([
   [['--isolation', 'hyperv'], "invalid isolation (hyperv): linux only supports 'default'"],
   [['--storage-opt', 'size=1g'], '--storage-opt is supported only for overlay over xfs'],
+  [['--storage-opt', 'depth=1'], 'Unknown option depth'],
   [['--memory', '1m'], 'Minimum memory limit allowed is 6MB'],
   [['--memory', '64m', '--memory-swap', '32m'], 'Minimum memoryswap limit should be larger than memory limit'],
   [['--gpus', 'all'], 'could not select device driver "" with capabilities: [[gpu]]'],
@@ -296,8 +299,7 @@ test.each([
 });
 
 test('flags that this system cannot serve are refused by name', async () => {
-  for (const flag of ['--storage-opt', '--isolation'])
-    expect(readFileSync(__filename, 'utf8')).toContain(`[['${flag}',`);
+  expect(readFileSync(__filename, 'utf8')).toContain("[['--isolation',");
   // The client looks at the daemon's operating system itself.
   for (const flag of ['--cpu-count', '--cpu-percent', '--io-maxbandwidth', '--io-maxiops']) {
     const result = await daemon().cli.run(['run', '--rm', flag, '1', 'busybox', 'true']);

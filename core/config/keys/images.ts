@@ -53,6 +53,14 @@ export const imageKeys = {
     about:
       'Snapshotter that holds image and container layers: overlay2, vfs, or one of a plugin; each has images of its own',
   }),
+  'storage-opts': key<readonly string[]>({
+    schema: arrayOf(string()),
+    fallback: [],
+    flag: flagOf.list('storage-opt'),
+    reload: 'restart',
+    example: ['overlay2.size=20G'],
+    about: 'Options of the storage driver: overlay2.size (size for vfs) limits what every container may write',
+  }),
   'insecure-registries': key<readonly string[]>({
     schema: arrayOf(string()),
     fallback: [],

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { type ApiVersion, apiVersionAtLeast, type SandboxState } from '@gantry/sdk';
+import { askedProfile, profileOf } from '../apparmor/container-profile';
 import type { ContainerConfig } from '../config/container-config';
 import { parseExposedPorts } from '../create/ports';
 import { parseLink } from '../create/validate-network';
 import type { Engine } from '../engine';
 import type { ContainerRecord } from '../records/container-record';
 import type { Container } from '../run/container';
-import { apparmorOf, askedProfile } from '../run/prepare-spec';
+
 import { isAlive } from '../run/state';
 import { liveSandbox, renderNetworks, shownMounts } from './render-shared';
 import { shownConfig, shownHostConfig } from './shown-config';
@@ -43,7 +44,8 @@ export function renderInspect(
     Platform: record.platform,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: askedProfile(record) ?? apparmorOf(record, engine) ?? '',
+    // Until the first start what was asked for, as dockerd shows it.
+    AppArmorProfile: (record.started ? profileOf(record, engine.host.appArmor) : askedProfile(record)) ?? '',
     ExecIDs: execs.length > 0 ? execs : null,
     HostConfig: { ...shownHostConfig(record.hostConfig), Links: renderLinks(record, engine) },
     GraphDriver: { Data: record.graphDriver.data, Name: record.graphDriver.name },

@@ -64,6 +64,8 @@ export async function createContainer(
   warnings.push(...limits.warnings);
   if (hostConfig.Mounts?.some(({ Type }) => Type === 'image')) warnings.push('Image mount is an experimental feature');
   await validateDeviceRequests(hostConfig.DeviceRequests ?? [], engine.settings.cdiSpecDirs);
+  const storageOptions = hostConfig.StorageOpt ?? {};
+  engine.images.checkStorageOptions(storageOptions);
   resolveLinks(hostConfig, engine);
   const log = engine.logs.resolveConfig({ type: hostConfig.LogConfig.Type, options: hostConfig.LogConfig.Config });
   hostConfig.LogConfig = { Type: log.type, Config: { ...log.options } };
@@ -86,7 +88,7 @@ export async function createContainer(
       await engine.store.noteVolumes(id, anonymous);
     }
     const [rootFilesystem, mounts] = await both(
-      engine.images.createRootFilesystem(id, image.id).then((made) => {
+      engine.images.createRootFilesystem(id, image.id, { storageOptions }).then((made) => {
         undo.push(() => engine.images.removeRootFilesystem(id));
         return made;
       }),

@@ -1,5 +1,6 @@
 import { invalidParameter } from '@gantry/sdk';
 import type { HostConfig } from '../config/container-config';
+import type { HostFacts } from '../spec/host-facts';
 
 /** `key=value`, or the older `key:value`. */
 export function splitSecurityOption(option: string): { key: string; value: string } {
@@ -18,7 +19,7 @@ const LABEL = /^(user|role|type|level|filetype):.|^nested$/;
  * @returns warnings for the client
  * @throws invalid-parameter  naming the option
  */
-export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor: boolean }): string[] {
+export function validateSecurity(host: HostConfig, facts: Pick<HostFacts, 'appArmor'>): string[] {
   const warnings: string[] = [];
   for (const option of host.SecurityOpt ?? []) {
     const { key, value } = splitSecurityOption(option);
@@ -32,7 +33,7 @@ export function validateSecurity(host: HostConfig, facts: { readonly hasAppArmor
         break;
       case 'apparmor':
         if (value === '') throw unknown();
-        if (!facts.hasAppArmor && !WITHOUT_APPARMOR.has(value))
+        if (facts.appArmor === undefined && !WITHOUT_APPARMOR.has(value))
           throw invalidParameter(
             `invalid --security-opt: "${option}": this kernel has no AppArmor; leave the option out, or use apparmor=unconfined`,
           );

@@ -4,6 +4,7 @@ import type { ContainerConfig, HostConfig, RestartPolicy } from '../config/conta
 import { parseSignal } from '../run/signals';
 import { normalizeCapabilities } from '../spec/capabilities';
 import { parseDeviceRule } from '../spec/devices';
+import type { HostFacts } from '../spec/host-facts';
 import { parseExposedPorts, parsePortBindings } from './ports';
 import { validateSecurity } from './security-options';
 import { validateNetworkOptions } from './validate-network';
@@ -20,7 +21,7 @@ export function validateContainer(
   config: ContainerConfig,
   host: HostConfig,
   settings: Pick<DaemonSettings, 'cgroupDriver'>,
-  facts: { readonly hasAppArmor: boolean } = { hasAppArmor: false },
+  facts: Pick<HostFacts, 'appArmor'> = { appArmor: undefined },
 ): string[] {
   validateConfig(config);
   validateNetworkOptions(config, host);
@@ -151,13 +152,6 @@ function validateSysctl(key: string, host: HostConfig): void {
 }
 
 function refuseUnsupported(host: HostConfig, settings: Pick<DaemonSettings, 'cgroupDriver'>): void {
-  const [storageOption] = Object.keys(host.StorageOpt ?? {});
-  if (storageOption !== undefined)
-    throw invalidParameter(
-      storageOption.toLowerCase() === 'size'
-        ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option, which this daemon does not make use of: leave it out, or give the container a volume of limited size"
-        : `Unknown option ${storageOption}`,
-    );
   if (host.Isolation !== '' && host.Isolation.toLowerCase() !== 'default')
     throw invalidParameter(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   if (host.Cgroup !== '')

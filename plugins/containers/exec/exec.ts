@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { conflict, type ExitStatus, errorMessage, invalidParameter, notFound, type OciProcess } from '@gantry/sdk';
+import { readyProfile } from '../apparmor/container-profile';
 import { variableName } from '../create/merge-config';
 import { type Engine, publish } from '../engine';
 import { streamEnd, waitWhileMoving } from '../io/stream-end';
 import type { Container } from '../run/container';
-import { apparmorOf, noNewPrivileges, resolveContainerUser, resourceRlimits } from '../run/prepare-spec';
+import { noNewPrivileges, resolveContainerUser, resourceRlimits } from '../run/prepare-spec';
 import { execError, startFailure } from '../run/start-error';
 import { hasEnded } from '../run/stop-container';
 import { capabilitySets, environment, ociRlimits } from '../spec/build-spec';
@@ -144,7 +145,8 @@ async function describeProcess(exec: ExecInstance, engine: Engine): Promise<OciP
   );
   const own = new Set(config.env.map(variableName));
   const inherited = record.config.Env.filter((entry) => !own.has(variableName(entry)));
-  const apparmorProfile = config.privileged && engine.host.hasAppArmor ? 'unconfined' : apparmorOf(record, engine);
+  // That of the container, also for a privileged exec.
+  const apparmorProfile = await readyProfile(record, engine.host.appArmor);
   const [rows, columns] = config.consoleSize ?? [];
   return {
     terminal: config.terminal,

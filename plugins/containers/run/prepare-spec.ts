@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalidParameter, type OciSpec, type SandboxState } from '@gantry/sdk';
+import { readyProfile } from '../apparmor/container-profile';
 import { injectCdiDevices } from '../cdi/apply-edits';
 import { readCdiDevices } from '../cdi/cdi-devices';
 import { requestedCdiNames } from '../cdi/device-requests';
@@ -54,11 +55,12 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
   );
   // By itself: it mounts, and when it is over nothing more is mounted.
   const mounts = await userMounts(record, sources.directory, sources.volumePaths, files, engine);
-  const [user, devices, throttled, seccomp, rootfsPropagation] = await Promise.all([
+  const [user, devices, throttled, seccomp, apparmorProfile, rootfsPropagation] = await Promise.all([
     resolveContainerUser(record, rootPath, config.User),
     hostConfig.Privileged ? privilegedDevices(hostConfig.Devices ?? []) : requestedDevices(hostConfig.Devices ?? []),
     blockDevices(throttledPaths(record)),
     seccompOf(record, capabilities, engine),
+    readyProfile(record, engine.host.appArmor),
     Promise.resolve(propagationOf(record.mounts)),
     makeWorkingDirectory(rootPath, config.WorkingDir),
     prepareRealtimeParent(cgroupsPath(record, engine), engine.host.cgroupVersion, engine.settings),
@@ -85,7 +87,7 @@ export async function prepareSpec(sources: SpecSources, engine: Engine): Promise
     deviceRules: [...devices.rules, ...(hostConfig.DeviceCgroupRules ?? []).map(parseDeviceRule)],
     resources: resourceLimits(hostConfig, throttled),
     seccomp,
-    apparmorProfile: apparmorOf(record, engine),
+    apparmorProfile,
     noNewPrivileges: noNewPrivileges(record, engine),
     writableCgroups: writableCgroups(record),
     rlimits: resourceRlimits(record, engine),
@@ -123,16 +125,6 @@ function writableCgroups({ hostConfig }: ContainerRecord): boolean {
   return (hostConfig.SecurityOpt ?? [])
     .map(splitSecurityOption)
     .some(({ key, value }) => key === 'writable-cgroups' && !meansFalse(value));
-}
-
-/** The AppArmor profile that the user names. */
-export function askedProfile({ hostConfig }: ContainerRecord): string | undefined {
-  return (hostConfig.SecurityOpt ?? []).map(splitSecurityOption).find(({ key }) => key === 'apparmor')?.value;
-}
-
-export function apparmorOf(record: ContainerRecord, engine: Pick<Engine, 'host'>): string | undefined {
-  if (!engine.host.hasAppArmor) return undefined;
-  return askedProfile(record) ?? (record.hostConfig.Privileged ? 'unconfined' : undefined);
 }
 
 function throttledPaths({ hostConfig: host }: ContainerRecord): string[] {

@@ -1,6 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { AppArmor } from '../apparmor/app-armor';
 import { ALL_CAPABILITIES } from './capabilities';
 import { missingArchitectures } from './foreign-programs';
 import { type LimitSupport, lookUpLimits } from './limit-support';
@@ -13,7 +14,8 @@ export interface HostFacts {
   readonly kernel: string;
   readonly cgroupVersion: 1 | 2;
   readonly knownCapabilities: readonly string[];
-  readonly hasAppArmor: boolean;
+  /** Undefined when the kernel has none. */
+  readonly appArmor: AppArmor | undefined;
   readonly hasSeccomp: boolean;
   /** Architectures of seccomp profiles whose system calls the kernel does not have. */
   readonly missingArchitectures: readonly string[];
@@ -30,7 +32,7 @@ export async function lookUpHost(configuredInit: string | undefined): Promise<Ho
   const unified = await exists('/sys/fs/cgroup/cgroup.controllers');
   const [lastCapability, appArmor, status, limits, initPath, missing] = await Promise.all([
     read('/proc/sys/kernel/cap_last_cap'),
-    read('/sys/module/apparmor/parameters/enabled'),
+    AppArmor.lookUp(),
     read('/proc/self/status'),
     lookUpLimits('/sys/fs/cgroup', unified ? 2 : 1),
     findInit(configuredInit),
@@ -46,7 +48,7 @@ export async function lookUpHost(configuredInit: string | undefined): Promise<Ho
     knownCapabilities: ALL_CAPABILITIES.slice(0, Number.isNaN(last) ? undefined : last + 1).filter(
       (_, bit) => (bounding >> BigInt(bit)) & 1n,
     ),
-    hasAppArmor: appArmor.startsWith('Y'),
+    appArmor,
     hasSeccomp: /^Seccomp:/m.test(status),
     missingArchitectures: missing,
     limits,

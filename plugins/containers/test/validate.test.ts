@@ -31,8 +31,6 @@ test.each([
   [{ SecurityOpt: ['frobnicate=1'] }, 'invalid --security-opt 2: "frobnicate=1"'],
   [{ Ulimits: [{ Name: 'nofile', Soft: 5, Hard: 2 }] }, 'ulimit soft limit must be less than or equal to hard limit'],
   [{ PidMode: 'weird' }, 'invalid PID mode: weird'],
-  [{ StorageOpt: { size: '1G' } }, '--storage-opt is supported only for'],
-  [{ StorageOpt: { depth: '1' } }, 'Unknown option depth'],
   [{ BlkioWeightDevice: [{ Path: '/dev/vda', Weight: 5 }] }, 'invalid weight for device /dev/vda'],
   [{ KernelMemoryTCP: 1 }, 'kernel TCP memory limit is not supported'],
   [{ CpuRealtimePeriod: 100, CpuRealtimeRuntime: 200 }, 'cpu real-time runtime cannot be higher than'],

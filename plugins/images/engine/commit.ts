@@ -95,8 +95,9 @@ async function commitLayer(
   if (snapshotter.parentOf(containerId) !== below)
     throw conflict(`container ${containerId} was not made from the image its layer is to be put on`);
   const path = scratch.path('commit');
-  const consume = request.consume ?? false;
-  const own = await snapshotter.difference(containerId, { consume }, signal);
+  const asked = request.consume ?? false;
+  const own = await snapshotter.difference(containerId, { consume: asked }, signal);
+  const consume = asked && !own.mustStay;
   try {
     const directory = own.path;
     const packing = workers.pack(

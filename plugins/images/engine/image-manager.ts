@@ -9,8 +9,10 @@ import type {
   ImageUsers,
   ProgressMessage,
   RootFilesystem,
+  StorageOptions,
+  WritableOptions,
 } from '@gantry/sdk';
-import { notFound } from '@gantry/sdk';
+import { notFound, systemError } from '@gantry/sdk';
 import { familiarString, parseReference, withDefaultTag } from '../reference/reference';
 import { anonymous, credentialsOf } from '../registry/credentials';
 import { parsePlatform } from '../registry/platform';
@@ -42,9 +44,10 @@ export class Images implements ImageManager {
   async createRootFilesystem(
     containerId: string,
     imageId: string | undefined,
-    options: { readonly bare?: boolean } = {},
+    options: WritableOptions = {},
   ): Promise<RootFilesystem> {
     const { images, layers, snapshotter } = this.stores;
+    this.checkStorageOptions(options.storageOptions ?? {});
     const image = imageId === undefined ? undefined : images.get(imageId);
     if (imageId !== undefined && image === undefined) throw notFound(`No such image: ${imageId}`);
     const top = image?.chainIds.at(-1);
@@ -56,6 +59,15 @@ export class Images implements ImageManager {
       throw error;
     }
     return this.rootFilesystem(containerId);
+  }
+
+  checkStorageOptions(options: StorageOptions): void {
+    const { snapshotter, storageDriver } = this.stores;
+    if (snapshotter.checkStorageOptions !== undefined) snapshotter.checkStorageOptions(options);
+    else if (Object.keys(options).length > 0)
+      throw systemError(
+        `--storage-opt ${Object.keys(options).join(', ')}: storage driver ${storageDriver} has no options`,
+      );
   }
 
   async openRootFilesystem(containerId: string): Promise<RootFilesystem> {

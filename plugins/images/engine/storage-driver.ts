@@ -16,11 +16,12 @@ export async function openSnapshotter(
   bundled: Readonly<Record<string, SnapshotterDriver>>,
   others: DriverSet<SnapshotterDriver>,
   log: Logger,
+  options: readonly string[],
 ): Promise<Snapshotter> {
   const driver = bundled[name] ?? others.get(name);
   if (driver === undefined) {
     const known = [...new Set([...Object.keys(bundled), ...others.names()])].sort().join(', ');
     throw invalidParameter(`storage-driver: driver not supported: ${name}; known are: ${known}`);
   }
-  return driver.open(join(root, name), log);
+  return driver.open(join(root, name), log, options);
 }

@@ -8,9 +8,9 @@ const probeTimeoutMs = 5_000;
 
 /** Layers stacked by overlayfs. */
 export const overlayDriver: SnapshotterDriver = {
-  async open(folder, log) {
+  async open(folder, log, options) {
     await assertOverlay();
-    return OverlaySnapshotter.open(folder, log);
+    return OverlaySnapshotter.open(folder, log, options);
   },
 };
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LayerChange, LayerDifference, Logger, Snapshotter } from '@gantry/sdk';
+import type { LayerChange, LayerDifference, Logger, Snapshotter, StorageOptions, WritableOptions } from '@gantry/sdk';
 import { unmountAside } from '@gantry/sdk/linux/mount';
 import { backingFileSystem } from '../snapshots/backing-file-system';
 import { CoalescedSync } from '../snapshots/coalesced-sync';
@@ -11,10 +11,20 @@ import { LayerDirectories } from '../snapshots/layer-directories';
 import { hexOf, SnapshotLayout } from '../snapshots/layout';
 import { mountPointsBelow } from '../snapshots/mount-table';
 import { SnapshotRecords, type Writable } from '../snapshots/snapshot-records';
+import { type LimitWords, WritableLimit } from '../snapshots/writable-limit';
 import { overlayChanges } from './changes';
 import { mountOverlay } from './mount-overlay';
 
 const initLink = 'init';
+
+const limitWords: LimitWords = {
+  daemonOption: 'overlay2.size',
+  unknownDaemonOption: (name) => `overlay2: unknown option ${name.toLowerCase()}`,
+  daemonUnsupported:
+    'Storage option overlay2.size not supported. Filesystem does not support Project Quota: mount the file system of the data root, xfs or ext4, with the option prjquota',
+  unknownOption: (name) => `Unknown option ${name.toLowerCase()}`,
+  unsupported: "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+};
 
 /**
  * Layers as plain directories stacked by overlayfs. A writable layer is a directory named by its container with
@@ -26,16 +36,20 @@ export class OverlaySnapshotter implements Snapshotter {
   private readonly mounted = new Set<string>();
   private readonly links: string;
 
-  private constructor(private readonly records: SnapshotRecords) {
+  private constructor(
+    private readonly records: SnapshotRecords,
+    private readonly limit: WritableLimit,
+  ) {
     this.layout = records.layout;
     this.layers = new LayerDirectories(records, new CoalescedSync(this.layout.root));
     this.links = join(this.layout.root, 'l');
   }
 
   /** @param root the driver's folder; made when it does not exist */
-  static async open(root: string, log: Logger): Promise<OverlaySnapshotter> {
+  static async open(root: string, log: Logger, options: readonly string[]): Promise<OverlaySnapshotter> {
     const layout = new SnapshotLayout(root);
-    const self = new OverlaySnapshotter(await SnapshotRecords.open(layout, log));
+    const records = await SnapshotRecords.open(layout, log);
+    const self = new OverlaySnapshotter(records, WritableLimit.open(root, options, limitWords));
     await mkdir(self.links, { recursive: true, mode: 0o700 });
     await ensureInitLayer(layout);
     await self.tidyLinks();
@@ -83,13 +97,20 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.layers.diffPath(chainId);
   }
 
-  async createWritable(id: string, parentChainId: string | undefined, options: { bare?: boolean } = {}): Promise<void> {
+  checkStorageOptions(options: StorageOptions): void {
+    this.limit.check(options);
+  }
+
+  async createWritable(id: string, parentChainId: string | undefined, options: WritableOptions = {}): Promise<void> {
     const { layout, records } = this;
     records.assertNewWritable(id, parentChainId);
-    const record: Writable = { parent: parentChainId, ...(options.bare ? { bare: true } : {}) };
+    this.checkStorageOptions(options.storageOptions ?? {});
+    let record: Writable = { parent: parentChainId, ...(options.bare ? { bare: true } : {}) };
     records.writables.set(id, record);
     try {
       await mkdir(layout.directory(id), { mode: 0o710 });
+      if (this.limit.apply(layout.directory(id), options.storageOptions)) record = { ...record, limited: true };
+      records.writables.set(id, record);
       await Promise.all([
         mkdir(layout.diff(id)).then(() => chmod(layout.diff(id), 0o755)),
         mkdir(this.work(id), { mode: 0o700 }),
@@ -164,9 +185,10 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async difference(id: string, { consume }: { consume: boolean }): Promise<LayerDifference> {
-    this.records.writable(id);
+    const { limited = false } = this.records.writable(id);
     if (consume) await this.unmount(id);
-    return { path: this.layout.diff(id), release: async () => {} };
+    // What is moved elsewhere would go on counting for the project of a container that is gone.
+    return { path: this.layout.diff(id), ...(limited ? { mustStay: true } : {}), release: async () => {} };
   }
 
   /** As inspect shows it: `LowerDir`, `MergedDir`, `UpperDir`, `WorkDir`. */

@@ -15,6 +15,8 @@ export interface Writable {
   readonly parent: string | undefined;
   /** Without the common lowest layer. */
   readonly bare?: boolean;
+  /** Its directory is a project of its own, kept to a size. */
+  readonly limited?: boolean;
 }
 
 /**

@@ -6,17 +6,29 @@ import {
   type LayerDifference,
   type Logger,
   type Snapshotter,
+  type StorageOptions,
   syncDirectory,
+  type WritableOptions,
 } from '@gantry/sdk';
 import { CoalescedSync } from '../snapshots/coalesced-sync';
 import { ensureInitLayer } from '../snapshots/init-layer';
 import { LayerDirectories } from '../snapshots/layer-directories';
 import { SnapshotLayout } from '../snapshots/layout';
 import { SnapshotRecords, type Writable } from '../snapshots/snapshot-records';
+import { type LimitWords, WritableLimit } from '../snapshots/writable-limit';
 import { LayerWorkers } from '../unpack/layer-workers';
 import type { Comparison } from './compare-trees';
 
 const untilDone = new AbortController().signal;
+
+const noQuota = 'Filesystem does not support, or has not enabled quotas';
+const limitWords: LimitWords = {
+  daemonOption: 'size',
+  unknownDaemonOption: (name) => `unknown option ${name} for vfs`,
+  daemonUnsupported: noQuota,
+  unknownOption: (name) => `Storage opt ${name} not supported`,
+  unsupported: noQuota,
+};
 
 /**
  * Layers as plain directories; a writable layer is a copy of all it stands on. Nothing is mounted, so it works where
@@ -31,16 +43,20 @@ export class VfsSnapshotter implements Snapshotter {
   private readonly underway = new Set<string>();
   private sequence = 0;
 
-  private constructor(private readonly records: SnapshotRecords) {
+  private constructor(
+    private readonly records: SnapshotRecords,
+    private readonly limit: WritableLimit,
+  ) {
     this.layout = records.layout;
     this.flush = new CoalescedSync(this.layout.root);
     this.layers = new LayerDirectories(records, this.flush);
   }
 
   /** @param root the driver's folder; made when it does not exist */
-  static async open(root: string, log: Logger): Promise<VfsSnapshotter> {
+  static async open(root: string, log: Logger, options: readonly string[]): Promise<VfsSnapshotter> {
     const layout = new SnapshotLayout(root);
-    const self = new VfsSnapshotter(await SnapshotRecords.open(layout, log));
+    const records = await SnapshotRecords.open(layout, log);
+    const self = new VfsSnapshotter(records, WritableLimit.open(root, options, limitWords));
     await ensureInitLayer(layout);
     return self;
   }
@@ -82,14 +98,20 @@ export class VfsSnapshotter implements Snapshotter {
     return this.layers.diffPath(chainId);
   }
 
-  async createWritable(id: string, parentChainId: string | undefined, options: { bare?: boolean } = {}): Promise<void> {
+  checkStorageOptions(options: StorageOptions): void {
+    this.limit.check(options);
+  }
+
+  async createWritable(id: string, parentChainId: string | undefined, options: WritableOptions = {}): Promise<void> {
     const { layout, records } = this;
     records.assertNewWritable(id, parentChainId);
+    this.checkStorageOptions(options.storageOptions ?? {});
     if (this.underway.has(id)) throw conflict(`root file system of ${id} is being made already`);
     this.underway.add(id);
     const staged = this.stagedPath(id);
     try {
       await mkdir(staged, { mode: 0o710 });
+      this.limit.apply(staged, options.storageOptions);
       const stack = this.layers.stack(parentChainId, !options.bare);
       await this.workers.copyTree({ stack, target: join(staged, 'tree') }, untilDone);
       const record: Writable = { parent: parentChainId, ...(options.bare ? { bare: true } : {}) };

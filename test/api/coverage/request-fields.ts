@@ -206,7 +206,13 @@ const hostConfig: RequestField[] = [
   ),
   ...works('HostConfig.', 'ReadonlyRootfs', RUN, 'the root file system can be read-only, with a tmpfs to write to'),
   ...works('HostConfig.', 'SecurityOpt[]', PROCESS, 'security options: no new privileges, filters, open system paths'),
-  refused('HostConfig.StorageOpt{}', host({ StorageOpt: { size: '1G' } }), 400, /^--storage-opt is supported only for/),
+  // Where the file system can; elsewhere it is refused, see cli/create-flags.test.ts.
+  ...works(
+    'HostConfig.',
+    'StorageOpt{}',
+    'api/storage-size.test.ts',
+    'a container is kept to its size, df shows it, and what it commits is free of it',
+  ),
   ...works('HostConfig.', 'Tmpfs{}', MOUNTS, 'a tmpfs has the size, mode and options that were asked for'),
   ...works('HostConfig.', 'Runtime', NETWORK, 'the container that a create of another runtime makes runs on it'),
   refused(
@@ -261,9 +267,15 @@ const ENDPOINT = 'an endpoint has the addresses, names and options that were ask
 const networking: RequestField[] = [
   ...works(
     'NetworkingConfig.EndpointsConfig{}.',
-    'IPAMConfig.IPv4Address IPAMConfig.IPv6Address IPAMConfig.LinkLocalIPs[] Aliases[] Links[] MacAddress DriverOpts{} GwPriority',
+    'IPAMConfig.IPv4Address IPAMConfig.IPv6Address IPAMConfig.LinkLocalIPs[] Aliases[] Links[] MacAddress DriverOpts{}',
     NETWORK,
     ENDPOINT,
+  ),
+  ...works(
+    'NetworkingConfig.EndpointsConfig{}.',
+    'GwPriority',
+    NETWORK,
+    'the way out is the network of the highest priority',
   ),
   // What the engine finds out itself: the schema has it in the same object, a request does not decide it.
   ...works(
@@ -325,10 +337,11 @@ const exec: RequestField[] = [
   ),
   ...works(
     'Exec.',
-    'AttachStdout AttachStderr ConsoleSize[] DetachKeys Tty Env[] Cmd[] Privileged User WorkingDir',
+    'AttachStdout AttachStderr ConsoleSize[] Tty Env[] Cmd[] Privileged User WorkingDir',
     NETWORK,
     EXEC,
   ),
+  ...works('Exec.', 'DetachKeys', 'api/events.test.ts', 'attach, detach, and an end in their order'),
   ...works('ExecStart.', 'Detach Tty ConsoleSize[]', NETWORK, EXEC),
 ];
 

@@ -28,12 +28,17 @@ export interface StartedPlugin {
 }
 
 /** The images plugin on a folder, as the daemon starts it. */
-export async function startPlugin(stateDir: string, storageDriver = 'overlay2'): Promise<StartedPlugin> {
+export async function startPlugin(
+  stateDir: string,
+  storageDriver = 'overlay2',
+  storageOptions: readonly string[] = [],
+): Promise<StartedPlugin> {
   const events: EngineEvent[] = [];
   const stops: (() => void | Promise<void>)[] = [];
   const bus: EventBus = { publish: (event) => void events.push(event), subscribe: () => () => {} };
   const settings = {
     storageDriver,
+    storageOptions,
     engineVersion: '1.2.3',
     insecureRegistries: [],
     registryMirrors: [],
