@@ -5,9 +5,8 @@ import { eventEncoder } from './event-encoder';
 import { ForwardClient } from './forward-client';
 import { parseOptions } from './options';
 
-/** What is still buffered when a container ends has this long to get out. */
-const DRAIN_MS = 5_000;
-const CLOSE_MS = 500;
+/** A slow receiver is told of this often at most. */
+const REPORT_MS = 10_000;
 
 /** The driver `fluentd`: each line an event of the forward protocol. */
 export function makeFluentdDriver(log: Logger): LogDriver {
@@ -19,52 +18,33 @@ export function makeFluentdDriver(log: Logger): LogDriver {
     async open(info): Promise<LogWriter> {
       const options = parseOptions(info.options);
       const encode = eventEncoder(info, options);
-      const client = await ForwardClient.open(options);
-      let bufferedBytes = 0;
-      let dropped = 0;
-      const underWay = new Set<Promise<void>>();
-
-      const sendAside = (line: Buffer, send: () => Promise<void>): void => {
-        if (bufferedBytes + line.length > options.bufferBytes && bufferedBytes > 0) {
-          dropped++;
-          return;
-        }
-        bufferedBytes += line.length;
-        const sent = send()
-          .catch(() => {
-            dropped++;
-          })
-          .finally(() => {
-            bufferedBytes -= line.length;
-            underWay.delete(sent);
-          });
-        underWay.add(sent);
-      };
-
+      let reportedAt = Number.NEGATIVE_INFINITY;
+      const client = await ForwardClient.open(options, () => {
+        if (performance.now() - reportedAt < REPORT_MS) return;
+        reportedAt = performance.now();
+        log.warn('fluentd did not take a log message within fluentd-write-timeout, it is sent again', {
+          container: info.containerId,
+          timeoutMs: options.writeTimeoutMs,
+        });
+      });
       return {
+        ...(options.isAsync ? { asideBytes: options.bufferBytes } : {}),
         write(batch) {
           const delivery = new BatchDelivery(batch);
-          for (const line of messagesOf(batch)) {
-            const event = encode(line, batch);
-            if (options.isAsync) sendAside(line, () => client.send(event));
-            else delivery.track(line, () => client.send(event));
-          }
+          for (const line of messagesOf(batch)) delivery.track(line, () => client.send(encode(line, batch)));
           return delivery.done();
         },
         get isAway() {
-          return !options.isAsync && client.isAway;
+          return client.isAway;
+        },
+        async takeBack() {
+          // The writes that wait reject with what did not go out.
+          client.giveUp();
+          return [];
         },
         async flush() {},
-        async close() {
-          await Promise.race([Promise.all(underWay), pause(DRAIN_MS)]);
-          await client.close();
-          // What is left fails now, and is counted.
-          await Promise.race([Promise.all(underWay), pause(CLOSE_MS)]);
-          if (dropped > 0) log.warn('log messages did not reach fluentd', { container: info.containerId, dropped });
-        },
+        close: () => client.close(),
       };
     },
   };
 }
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());

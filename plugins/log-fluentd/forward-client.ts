@@ -24,17 +24,20 @@ export class ForwardClient {
   private answerBytes = 0;
   private timer: NodeJS.Timeout | undefined;
   private isClosing = false;
+  /** What the kernel does not take at once: one event after the other, so that each has the whole time limit. */
+  private queue: Promise<void> | undefined;
 
   private constructor(
     private readonly sink: () => StreamSink,
     private readonly writeTimeoutMs: number,
+    private readonly onLate: () => void,
   ) {}
 
   /** @throws unavailable  the receiver cannot be reached, unless the connection is asynchronous */
-  static async open(options: FluentdOptions): Promise<ForwardClient> {
+  static async open(options: FluentdOptions, onLate: () => void): Promise<ForwardClient> {
     const { target, isAsync, retryWaitMs, maxRetries, writeTimeoutMs } = options;
     let sink: StreamSink | undefined;
-    const client = new ForwardClient(() => sink!, writeTimeoutMs);
+    const client = new ForwardClient(() => sink!, writeTimeoutMs, onLate);
     sink = await StreamSink.open(target, {
       attempts: maxRetries + 1,
       retryDelayMs: retryWaitMs,
@@ -45,8 +48,8 @@ export class ForwardClient {
     return client;
   }
 
-  /** Resolves when the event is sent and, where it asks for that, acknowledged. */
-  async send(event: ForwardEvent): Promise<void> {
+  /** Resolves, or returns, when the event is sent and, where it asks for that, acknowledged. */
+  send(event: ForwardEvent): void | Promise<void> {
     const { chunk } = event;
     if (chunk === undefined) return this.written(event.bytes);
     const acknowledged = new Promise<void>((done, failed) => this.unacknowledged.set(chunk, { event, done, failed }));
@@ -59,34 +62,55 @@ export class ForwardClient {
     return this.sink().isAway;
   }
 
+  /** What waits for a connection fails. */
+  giveUp(): void {
+    this.sink().giveUp();
+  }
+
   async close(): Promise<void> {
     this.isClosing = true;
     clearTimeout(this.timer);
     await this.sink().close();
-    this.giveUp(unavailable('the connection was closed before the log receiver acknowledged'));
+    this.failAll(unavailable('the connection was closed before the log receiver acknowledged'));
   }
 
   private transmit(event: ForwardEvent): void {
-    void this.written(event.bytes).catch((error) => {
+    this.written(event.bytes)?.catch((error) => {
       const waiting = this.unacknowledged.get(event.chunk!);
       this.unacknowledged.delete(event.chunk!);
       waiting?.failed(error);
     });
   }
 
-  private async written(bytes: Buffer): Promise<void> {
-    const sent = this.sink().send(bytes);
-    if (sent === undefined) return;
-    const { writeTimeoutMs } = this;
-    let late = false;
-    const giveUp = () => {
-      late = true;
-      this.sink().reset();
+  private written(bytes: Buffer): void | Promise<void> {
+    let written: Promise<void>;
+    if (this.queue === undefined) {
+      const sent = this.sink().send(bytes);
+      if (sent === undefined) return;
+      written = this.inTime(sent);
+    } else {
+      // When one fails, so do all behind it: none is to overtake what is sent again later.
+      written = this.queue.then(() => {
+        const sent = this.sink().send(bytes);
+        return sent === undefined ? undefined : this.inTime(sent);
+      });
+    }
+    this.queue = written;
+    const over = () => {
+      if (this.queue === written) this.queue = undefined;
     };
-    const timer = writeTimeoutMs > 0 ? setTimeout(giveUp, writeTimeoutMs).unref() : undefined;
+    written.then(over, over);
+    return written;
+  }
+
+  /** @throws unavailable  it was not taken within the time limit, and its connection is given up */
+  private async inTime(sent: Promise<void>): Promise<void> {
+    if (this.writeTimeoutMs === 0) return sent;
+    const timer = setTimeout(() => {
+      this.onLate();
+      this.sink().reset();
+    }, this.writeTimeoutMs).unref();
     await sent.finally(() => clearTimeout(timer));
-    // What is acknowledged is sent again by whoever waits for that.
-    if (late && this.unacknowledged.size === 0 && !this.isClosing) await this.written(bytes);
   }
 
   private lost(): void {
@@ -138,7 +162,7 @@ export class ForwardClient {
     if (this.unacknowledged.size > 0) this.watch();
   }
 
-  private giveUp(error: unknown): void {
+  private failAll(error: unknown): void {
     for (const { failed } of this.unacknowledged.values()) failed(error);
     this.unacknowledged.clear();
   }

@@ -1,4 +1,21 @@
-import type { EventBus, LogInfo, MetricFamily } from '@gantry/sdk';
+import type { EventBus, LogBatch, LogInfo, MetricFamily } from '@gantry/sdk';
+
+const NEWLINE = 10;
+
+/** Counts for one run of a container. */
+export interface DropCounter {
+  add(messages: number): void;
+  /** Tells of what was counted since the last time. */
+  tell(): void;
+}
+
+/** Messages of a batch, from a position on. */
+export function messagesIn({ data, partial }: LogBatch, from = 0): number {
+  if (partial !== undefined) return 1;
+  let count = 0;
+  for (let at = data.indexOf(NEWLINE, from); at >= 0; at = data.indexOf(NEWLINE, at + 1)) count++;
+  return count;
+}
 
 /** A container that drops all the time is told this often at most. */
 const TELL_MS = 10_000;
@@ -19,7 +36,7 @@ export class DroppedMessages {
   }
 
   /** For one run of a container. `tell` when it is over. */
-  counter(driver: string, info: LogInfo): { add(messages: number): void; tell(): void } {
+  counter(driver: string, info: LogInfo): DropCounter {
     let toldAt = Number.NEGATIVE_INFINITY;
     let told = this.of(info.containerId);
     const tell = () => {

@@ -15,6 +15,7 @@ import {
   type MetricsSource,
   notImplemented,
   systemError,
+  waitAtMost,
 } from '@gantry/sdk';
 import { deliveryOptions, driverOptions } from './common-options';
 import { DroppedMessages } from './dropped-messages';
@@ -34,6 +35,8 @@ type ContainerStreams = Parameters<LogManager['startPump']>[2];
 
 /** The driver that keeps nothing; it needs no plugin. */
 const NONE = 'none';
+/** A driver that takes longer to say what it can do counts as one that cannot be read back now. */
+const ASK_MS = 1500;
 
 /** Chooses drivers, starts pumps and reads back. */
 export function makeLogManager(
@@ -80,12 +83,11 @@ export function makeLogManager(
       // Looked at before the driver writes again.
       const sources = await Promise.all(sourcesOf(streams).map((each) => withStored(each, type, info)));
       const { ringBytes, spoolBytes } = deliveryOptions(info.options);
-      const driver = await resolve(drivers, type);
-      const writer = await deliveries.open(type, info, spoolBytes, isResumed);
       const drops = dropped.counter(type, info);
+      const writer = await deliveries.open(type, info, { spoolBytes, isResumed, drops });
       const sink = ringBytes === undefined ? writer : new RingWriter(writer, ringBytes, pumpLog, drops);
-      // A driver that cannot be asked now gets a copy as well.
-      const canRead = await canReadBack(driver).catch(() => false);
+      // A driver that cannot be asked now, or that nobody knows yet, gets a copy as well.
+      const canRead = await soon(resolve(drivers, type).then(canReadBack), false);
       const copy = canRead ? undefined : await openCopy(info);
       const pump = new ContainerPump(sources, copy === undefined ? sink : new CachingWriter(sink, copy), pumpLog);
       written.set(pump, { type: drivers.nameOf(type), containerId });
@@ -121,7 +123,7 @@ export function makeLogManager(
     const left = isRetained(each.stream) ? each.stream.left : undefined;
     if (left === undefined) return each;
     try {
-      const from = await readable(type, info);
+      const from = await soon(readable(type, info), undefined);
       if (from === undefined) return each;
       const never = new AbortController().signal;
       const read = (options: LogReadOptions) => from.driver.read!(from.info, options, never);
@@ -146,11 +148,11 @@ export function makeLogManager(
     info: LogInfo,
   ): Promise<{ readonly driver: LogDriver; readonly info: LogInfo } | undefined> {
     if (type === NONE) return undefined;
-    const driver = await resolve(drivers, type);
     const copy = cacheInfo(info);
     const cache = drivers.get(CACHE_DRIVER);
     const fromCopy = copy === undefined || cache?.read === undefined ? undefined : { driver: cache, info: copy };
     try {
+      const driver = await resolve(drivers, type);
       return (await canReadBack(driver)) ? { driver, info: forDriver(info) } : fromCopy;
     } catch (error) {
       if (fromCopy !== undefined && (await hasCopy(fromCopy.info))) return fromCopy;
@@ -159,6 +161,19 @@ export function makeLogManager(
   }
 
   return manager;
+}
+
+/** What `work` comes to, or `otherwise` when it fails or takes its time: a container that prints is waiting. */
+async function soon<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  let known = otherwise;
+  const asked = work.then(
+    (value) => {
+      known = value;
+    },
+    () => undefined,
+  );
+  await waitAtMost(ASK_MS, asked);
+  return known;
 }
 
 function sourcesOf({ stdout, stderr }: ContainerStreams): PumpSource[] {

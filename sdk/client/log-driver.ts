@@ -41,7 +41,7 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
   const open = new Map<string, RunningLog>();
   const makeFifo = () => LogFifo.make(options.fifoFolder, options.pluginFolder);
   /** What went to the plugin for containers whose log it did not finish. */
-  const unfinished = new Map<string, SentWindow>();
+  const unfinished = new Map<string, { readonly sent: SentWindow; readonly stopped: Promise<unknown> }>();
   let readLogs: boolean | undefined;
 
   const askCapabilities = async (): Promise<boolean> => {
@@ -75,10 +75,13 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
     },
     async open(info) {
       const stored = (await askCapabilities()) ? (sinceNs: bigint) => storedSince(info, sinceNs) : undefined;
-      const sent = unfinished.get(info.containerId) ?? new SentWindow();
+      const earlier = unfinished.get(info.containerId);
+      // Asked while it still stores what it took, it would be sent that again.
+      await earlier?.stopped;
+      const sent = earlier?.sent ?? new SentWindow();
       const fifo = await makeFifo();
       try {
-        const lost = await lostMessages(sent, stored, 0);
+        const lost = await lostMessages(sent, stored, () => 0);
         await startLogging(client, info, daemonName, fifo.shownPath);
         for (const batch of lost) void fifo.write(encodeLogBatch(batch));
       } catch (error) {
@@ -94,12 +97,13 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
         get isAway() {
           return writer.isAway;
         },
+        takeBack: () => writer.takeBack(),
         flush: () => writer.flush(),
         async close() {
           try {
             await writer.close();
           } catch (error) {
-            unfinished.set(info.containerId, sent);
+            unfinished.set(info.containerId, { sent, stopped: writer.stopped });
             throw error;
           } finally {
             if (open.get(info.containerId) === running) open.delete(info.containerId);

@@ -48,11 +48,12 @@ export class LogFifo {
     if (this.failure !== undefined || this.socket.destroyed)
       throw systemError(`the log FIFO ${this.path} failed: ${errorMessage(this.failure ?? 'it is closed')}`);
     this.pending++;
-    const room = this.socket.write(frames, () => {
+    this.socket.write(frames, () => {
       if (--this.pending > 0) return;
       for (const resume of this.waiting.splice(0)) resume();
     });
-    if (!room) return this.written();
+    // What is not in the FIFO is in our memory alone.
+    if (this.socket.writableLength > 0) return this.written();
   }
 
   /** Everything is in the FIFO, or it is closed. */

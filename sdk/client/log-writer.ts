@@ -40,6 +40,9 @@ export class RemoteLogWriter implements LogWriter {
   /** Taken out of the FIFO for the plugin's return, and not in it again yet. */
   private held: readonly LogBatch[] = [];
   private lastProblem = '';
+  private isTakingBack = false;
+  /** The answer to StopLogging, which nobody waits for long: until it is there, the plugin may still store what it has. */
+  stopped: Promise<unknown> = Promise.resolve();
 
   /** The plugin knows the FIFO already. */
   constructor(
@@ -72,6 +75,23 @@ export class RemoteLogWriter implements LogWriter {
 
   async flush(): Promise<void> {
     await this.untilTaken(1000, 1000);
+  }
+
+  /** What is in the FIFO would be gone with the engine, as long as nobody reads it. */
+  async takeBack(): Promise<readonly LogBatch[]> {
+    if (this.closing !== undefined || this.isTakingBack) return [];
+    const held = this.held;
+    this.held = [];
+    let unread: readonly LogBatch[] = [];
+    this.isTakingBack = true;
+    try {
+      if (this.offering === undefined && !this.fifo.hasReader()) unread = await this.unread();
+    } finally {
+      this.isTakingBack = false;
+    }
+    const back = [...held, ...unread];
+    this.sent.forgetLast(messageCount(back));
+    return back;
   }
 
   /** Nobody reads, though the plugin had time to begin. */
@@ -107,15 +127,15 @@ export class RemoteLogWriter implements LogWriter {
         timeoutMs: closeMs,
         retry: noRetry,
       });
+      this.stopped = stopped.catch(() => undefined);
       const answered = taken && (await inTime(stopped, STOP_MS));
-      stopped.catch(() => undefined);
       if (!this.fifo.empty || this.held.length > 0) throw unavailable('it does not read');
       // It may die before it has stored what it has read. One that can be asked is asked later.
       if (!answered && this.stored !== undefined) throw unavailable('it has not said that it is done');
     } catch (error) {
       await inTime(this.offering ?? Promise.resolve(), STOP_MS);
-      const left = [...this.held, ...(await this.takeBack())];
-      this.sent.forgetLast(left.flatMap(messagesOf).length);
+      const left = [...this.held, ...(await this.unread())];
+      this.sent.forgetLast(messageCount(left));
       throw new UndeliveredError(
         `log plugin "${this.client.name}" did not finish the log of container ${this.info.containerId}: ${this.lastProblem || errorMessage(error)}`,
         left,
@@ -147,7 +167,7 @@ export class RemoteLogWriter implements LogWriter {
   }
 
   private watch(): void {
-    if (this.offering !== undefined || Date.now() < this.nextAttemptAt) return;
+    if (this.offering !== undefined || this.isTakingBack || Date.now() < this.nextAttemptAt) return;
     if (this.fifo.hasReader()) {
       this.unseen = 0;
       this.failures = 0;
@@ -174,8 +194,10 @@ export class RemoteLogWriter implements LogWriter {
 
   /** Brings the FIFO back to the plugin, with what it took and did not store in front. */
   private async offer(): Promise<void> {
-    this.held = [...this.held, ...(await this.takeBack())];
-    const lost = await lostMessages(this.sent, this.stored, this.held.flatMap(messagesOf).length);
+    const unread = await this.unread();
+    this.held = [...this.held, ...unread];
+    // Some may be taken back while the plugin is asked.
+    const lost = await lostMessages(this.sent, this.stored, () => messageCount(this.held));
     this.held = [...lost, ...this.held];
     const { client, info, daemonName, fifo } = this;
     await startLogging(client, info, daemonName, fifo.shownPath, true);
@@ -188,10 +210,13 @@ export class RemoteLogWriter implements LogWriter {
     this.held = [];
   }
 
-  private async takeBack(): Promise<LogBatch[]> {
+  /** Takes out of the FIFO what nobody has read. */
+  private async unread(): Promise<LogBatch[]> {
     return toLogBatches(new LogEntryDecoder().push(await this.fifo.takeBack()));
   }
 }
+
+const messageCount = (batches: readonly LogBatch[]): number => batches.flatMap(messagesOf).length;
 
 /** Tells the plugin which FIFO to read. @param again one attempt: it is repeated anyway */
 export async function startLogging(

@@ -73,13 +73,13 @@ export type ReadStored = (sinceNs: bigint) => AsyncIterable<readonly LogEntry[]>
 export async function lostMessages(
   sent: SentWindow,
   read: ReadStored | undefined,
-  unread: number,
+  unread: () => number,
 ): Promise<LogBatch[]> {
   const { sinceNs } = sent;
   if (read === undefined || sinceNs === undefined) return [];
   const found: LogEntry[] = [];
   for await (const entries of read(sinceNs)) found.push(...entries);
-  return sent.missing(found, unread);
+  return sent.missing(found, unread());
 }
 
 /** Some plugins keep several in one entry. */

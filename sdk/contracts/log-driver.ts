@@ -41,6 +41,17 @@ export interface LogWriter {
   write(batch: LogBatch): void | Promise<void>;
   /** The back end is away: what is written now would wait, nobody knows how long. Absent: never. Asked often. */
   readonly isAway?: boolean;
+  /**
+   * It is away, and what it holds in memory is wanted on disk: writes that are under way settle soon. Absent: it holds
+   * nothing then.
+   *
+   * @returns what `write` had taken and nobody else has, oldest first
+   */
+  takeBack?(): Promise<readonly LogBatch[]>;
+  /** Several writes may be under way: when one rejects, all behind it do. Absent: each waits for the one before. */
+  readonly isPipelined?: boolean;
+  /** The container never waits for it: bytes kept in memory where there is no spool; beyond that, output is dropped. */
+  readonly asideBytes?: number;
   /** Everything taken so far is where readers find it. */
   flush(): Promise<void>;
   /** @throws UndeliveredError  with what the back end did not take */

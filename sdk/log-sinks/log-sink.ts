@@ -16,6 +16,8 @@ export interface LogSink {
   send(message: Buffer): void | Promise<void>;
   /** The last attempt to connect failed. Absent: nobody can tell. */
   readonly isAway?: boolean;
+  /** What waits for a connection does not go out: each such `send` rejects. Absent: nothing waits. */
+  giveUp?(): void;
   /** Waits a little for what is under way. */
   close(): Promise<void>;
 }

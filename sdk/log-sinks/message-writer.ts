@@ -24,6 +24,11 @@ export function messageWriter(sink: LogSink, encode: (line: Buffer, batch: LogBa
     get isAway() {
       return sink.isAway ?? false;
     },
+    async takeBack() {
+      // The writes that wait reject with what did not go out.
+      sink.giveUp?.();
+      return [];
+    },
     async flush() {},
     close: () => sink.close(),
   };

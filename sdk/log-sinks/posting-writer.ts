@@ -1,6 +1,8 @@
 import type { LogBatch, LogWriter } from '../contracts/log-driver';
 import { errorKind, unavailable } from '../errors';
+import { waitAtMost } from '../lifecycle';
 import { messagesOf, UndeliveredError } from '../log-drivers';
+import { BatchDelivery } from './message-writer';
 
 /** What is gathered for one post. */
 export interface PostingOptions<Message> {
@@ -11,7 +13,7 @@ export interface PostingOptions<Message> {
   /**
    * Sends messages, oldest first.
    *
-   * @throws unavailable  none arrived, and they may later: they are sent again. Any other error: they are lost
+   * @throws unavailable  none arrived, and they may later: they are given back. Any other error: they are lost
    */
   post(messages: readonly Message[]): Promise<void>;
   /** What was lost is told. */
@@ -24,21 +26,25 @@ interface Waiting<Message> {
   readonly line: Buffer;
   readonly batch: LogBatch;
   done(): void;
+  failed(error: unknown): void;
 }
 
 const newline = Buffer.from('\n');
 /** What comes within this time goes in one post, unless it is much. */
 const GATHER_MS = 50;
 const MUCH_BYTES = 16 * 1024;
-const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 15_000;
+/** A back end that could not be reached counts as away for so long. */
+const AWAY_MS = 250;
 /** A closing writer waits this long for a back end that answers. */
 const CLOSE_MS = 5000;
-const AWAY_MS = 300;
 
-/** A writer that posts messages to a back end, many at a time, one post after the other. Each is let go when it is there. */
+/**
+ * A writer that posts messages to a back end, many at a time, one post after the other. Each is let go when it is there.
+ * When it is away all are given back: nothing is kept in memory for it.
+ */
 export class PostingWriter<Message> implements LogWriter {
-  isAway = false;
+  readonly isPipelined = true;
+  private awayUntil = 0;
   private readonly queue: Waiting<Message>[] = [];
   private queuedBytes = 0;
   private running: Promise<void> | undefined;
@@ -49,19 +55,26 @@ export class PostingWriter<Message> implements LogWriter {
 
   write(batch: LogBatch): void | Promise<void> {
     if (this.isClosed) throw unavailable('the log writer is closed');
-    const waits: Promise<void>[] = [];
+    const delivery = new BatchDelivery(batch);
     for (const line of messagesOf(batch)) {
       const encoded = this.options.encode(line, batch);
       if (encoded === undefined) continue;
-      waits.push(new Promise((done) => this.queue.push({ ...encoded, line, batch, done })));
+      delivery.track(
+        line,
+        () => new Promise((done, failed) => this.queue.push({ ...encoded, line, batch, done, failed })),
+      );
       this.queuedBytes += encoded.bytes;
     }
-    if (waits.length === 0) return;
+    if (this.queue.length === 0) return;
     if (this.queuedBytes >= MUCH_BYTES) this.hurry();
     this.running ??= this.run().finally(() => {
       this.running = undefined;
     });
-    return Promise.all(waits).then(() => undefined);
+    return delivery.done();
+  }
+
+  get isAway(): boolean {
+    return performance.now() < this.awayUntil;
   }
 
   async flush(): Promise<void> {
@@ -70,14 +83,8 @@ export class PostingWriter<Message> implements LogWriter {
   }
 
   async close(): Promise<void> {
-    const deadline = performance.now() + CLOSE_MS;
-    let awaySince: number | undefined;
     this.hurry();
-    while (this.running !== undefined && performance.now() < deadline) {
-      awaySince = this.isAway ? (awaySince ?? performance.now()) : undefined;
-      if (awaySince !== undefined && performance.now() - awaySince > AWAY_MS) break;
-      await pause(10);
-    }
+    await waitAtMost(CLOSE_MS, this.running ?? Promise.resolve());
     this.isClosed = true;
     this.hurry();
     const left = this.queue.splice(0);
@@ -87,18 +94,14 @@ export class PostingWriter<Message> implements LogWriter {
 
   private async run(): Promise<void> {
     await this.wait(this.queuedBytes >= MUCH_BYTES ? 0 : GATHER_MS);
-    for (let backoffMs = MIN_BACKOFF_MS; this.queue.length > 0 && !this.isClosed; ) {
+    while (this.queue.length > 0 && !this.isClosed) {
       const post = this.nextPost();
       try {
         await this.options.post(post.map(({ message }) => message));
-        this.isAway = false;
-        backoffMs = MIN_BACKOFF_MS;
       } catch (error) {
         if (errorKind(error) === 'unavailable') {
-          this.isAway = true;
-          await this.wait(backoffMs);
-          backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-          continue;
+          this.giveBack(error);
+          return;
         }
         this.options.onLost(error, post.length);
       }
@@ -110,6 +113,13 @@ export class PostingWriter<Message> implements LogWriter {
         done();
       }
     }
+  }
+
+  /** All of them, so that none overtakes those that were refused. */
+  private giveBack(error: unknown): void {
+    this.awayUntil = performance.now() + AWAY_MS;
+    this.queuedBytes = 0;
+    for (const { failed } of this.queue.splice(0)) failed(error);
   }
 
   private nextPost(): Waiting<Message>[] {
@@ -140,5 +150,3 @@ const asBatch = ({ line, batch }: Waiting<unknown>): LogBatch => ({
   ...batch,
   data: batch.partial !== undefined && !batch.partial.last ? line : Buffer.concat([line, newline]),
 });
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -31,6 +31,8 @@ export class StreamSink implements LogSink {
   private failed = false;
   private retry: NodeJS.Timeout | undefined;
   private readonly stop = new AbortController();
+  /** Ends the patience of what waits for a connection. */
+  private patience = deferred();
 
   private constructor(
     private readonly target: LogTarget,
@@ -67,9 +69,16 @@ export class StreamSink implements LogSink {
     this.socket?.destroy();
   }
 
+  /** What waits for a connection does not go out: each such `send` rejects. */
+  giveUp(): void {
+    this.patience.end();
+    this.patience = deferred();
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.stop.abort();
+    this.giveUp();
     clearTimeout(this.retry);
     const { socket } = this;
     if (socket === undefined || socket.destroyed) return;
@@ -84,12 +93,18 @@ export class StreamSink implements LogSink {
   private async sendLater(message: Buffer): Promise<void> {
     const { attempts, retryDelayMs } = this.options;
     for (let attempt = 1; ; attempt++) {
+      const { patience } = this;
       try {
-        await this.write(await this.connected(), message);
+        const socket = await Promise.race([this.connected(), patience.over]);
+        if (socket === undefined) throw unavailable(`${describeTarget(this.target)} is not connected`);
+        await this.write(socket, message);
         return;
       } catch (error) {
         if (attempt >= attempts || this.isClosed) throw error;
-        await pause(retryDelayMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+        await Promise.race([pause(retryDelayMs, undefined, { signal: this.stop.signal }), patience.over]).catch(
+          () => undefined,
+        );
+        if (patience.isOver) throw error;
       }
     }
   }
@@ -98,8 +113,14 @@ export class StreamSink implements LogSink {
   private write(socket: Socket, message: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       socket.write(message, (error) => {
-        if (error)
-          reject(unavailable(`${describeTarget(this.target)} did not take a message: ${error.message}`, error));
+        // What was under way when a socket was destroyed ends without an error, though it did not go out.
+        if (error || socket.destroyed)
+          reject(
+            unavailable(
+              `${describeTarget(this.target)} did not take a message: ${error?.message ?? 'the connection broke'}`,
+              error,
+            ),
+          );
         else resolve();
       });
     });
@@ -149,6 +170,8 @@ export class StreamSink implements LogSink {
   private adopt(socket: Socket): void {
     this.socket = socket;
     this.failed = false;
+    // Nobody needs the old one any more, which remembers all that ever waited.
+    this.patience = deferred();
     socket.on('data', (chunk: Buffer) => this.options.onData?.(chunk));
     // A peer that only ends its side will not read on either.
     socket.once('end', () => socket.end());
@@ -157,6 +180,27 @@ export class StreamSink implements LogSink {
       this.options.onLost?.();
     });
   }
+}
+
+interface Patience {
+  readonly over: Promise<undefined>;
+  isOver: boolean;
+  end(): void;
+}
+
+function deferred(): Patience {
+  let resolve: (value: undefined) => void = () => undefined;
+  const patience: Patience = {
+    over: new Promise((settle) => {
+      resolve = settle;
+    }),
+    isOver: false,
+    end() {
+      patience.isOver = true;
+      resolve(undefined);
+    },
+  };
+  return patience;
 }
 
 function openSocket(target: LogTarget): Socket {

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { LogBatch, LogWriter } from '../contracts/log-driver';
+import { patientWriter } from '../log-drivers';
 import { LogEntryDecoder, toLogBatches } from '../wire';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -10,15 +11,17 @@ export class LogFifoReader {
   /** Resolves when the writer is closed. Never rejects. */
   readonly done: Promise<void>;
   private readonly socket: Socket;
+  private readonly writer: LogWriter;
   private readonly decoder = new LogEntryDecoder();
   private last: Promise<unknown> = Promise.resolve();
 
   /** @throws an error of open(2) */
   constructor(
     path: string,
-    private readonly writer: LogWriter,
+    writer: LogWriter,
     private readonly onError: (error: unknown) => void,
   ) {
+    this.writer = patientWriter(writer);
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.socket = new Socket({ fd, readable: true, writable: false });
     this.socket.on('data', (chunk: Buffer) => {
@@ -29,7 +32,7 @@ export class LogFifoReader {
     this.socket.on('error', onError);
     // The engine went away, or `stop` has read everything.
     this.done = new Promise((resolve) => {
-      this.socket.once('close', () => resolve(this.last.then(() => writer.close()).catch(onError)));
+      this.socket.once('close', () => resolve(this.last.then(() => this.writer.close()).catch(onError)));
     });
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonForSuite } from '../support/daemon';
 import { DiaryPlugin } from '../support/diary-plugin';
@@ -73,4 +73,27 @@ test('a container whose log plugin is gone runs on, is killed and removed within
   const numbers = (await docker('logs', 'kept')).split('\n').map((line) => line.split(' ')[0]!);
   expect(firstMiscount(numbers, 3000)).toBeUndefined();
   await docker('rm', 'kept');
+}, 60_000);
+
+test('what is in a FIFO when plugin and daemon die, and what a container prints until its end without both, is delivered', async () => {
+  const until = (file: string) => `while [ ! -e /${file} ]; do usleep 50000; done`;
+  const script = `seq 1 100; ${until('second')}; seq 101 200; touch /printed; ${until('third')}; seq 201 2000`;
+  await docker('run', '-d', '--name', 'orphan', '--log-driver', 'diary', 'busybox', 'sh', '-c', script);
+  await eventually('the first lines', async () => (await docker('logs', 'orphan')).endsWith('100'));
+  const pid = await docker('inspect', '-f', '{{.State.Pid}}', 'orphan');
+  diary.freeze();
+  writeFileSync(`/proc/${pid}/root/second`, '');
+  await eventually('more lines', () => existsSync(`/proc/${pid}/root/printed`));
+  await diary.kill();
+  await eventually('them to be on disk', () => spools().length === 1);
+  await daemon().kill();
+  writeFileSync(`/proc/${pid}/root/third`, '');
+  await eventually('the container to end', () => !existsSync(`/proc/${pid}`));
+  await diary.start();
+  await daemon().start();
+  await docker('wait', 'orphan');
+  await eventually('the rest to be delivered', () => spools().length === 0, 30_000);
+  const numbers = (await docker('logs', 'orphan')).split('\n');
+  expect(firstMiscount(numbers, 2000)).toBeUndefined();
+  await docker('rm', 'orphan');
 }, 60_000);

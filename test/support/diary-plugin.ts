@@ -42,6 +42,11 @@ export class DiaryPlugin {
     await once(this.child.stdout!, 'data');
   }
 
+  /** It does nothing more until it is killed. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
   async kill(): Promise<void> {
     const { child } = this;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { LogBatch, Logger, LogInfo } from '@gantry/sdk';
+import { patientWriter } from '@gantry/sdk/log-drivers';
 import { makeAwsLogsDriver } from '../awslogs-driver';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
@@ -103,7 +104,7 @@ test('a missing group keeps the container from starting, unless it is to be made
 });
 
 test('what is throttled, or fails for a while, is sent again', async () => {
-  const writer = await makeAwsLogsDriver(quiet).open(info());
+  const writer = patientWriter(await makeAwsLogsDriver(quiet).open(info()));
   refusals = ['ThrottlingException', 'Busy'];
   await writer.write(batch('one\n', 1));
   await writer.close();

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { Logger, LogInfo } from '@gantry/sdk';
+import { patientWriter } from '@gantry/sdk/log-drivers';
 import { makeGcpLogsDriver } from '../gcplogs-driver';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
@@ -74,7 +75,7 @@ test('the project of the credentials is the default; without any the container d
 });
 
 test('what Google could not take for a while is sent again', async () => {
-  const writer = await driver('mine').open(info({}));
+  const writer = patientWriter(await driver('mine').open(info({})));
   statuses = [503, 401];
   await writer.write(batch);
   await writer.close();

@@ -1,5 +1,6 @@
 import type { LogBatch, LogWriter } from '@gantry/sdk';
 import { errorMessage, type Logger } from '@gantry/sdk';
+import { type DropCounter, messagesIn } from '../dropped-messages';
 
 const NEWLINE = 10;
 /** How long a closing writer may take to get rid of what is buffered. */
@@ -19,7 +20,7 @@ export class RingWriter implements LogWriter {
     private readonly inner: LogWriter,
     private readonly maxBytes: number,
     private readonly log: Logger,
-    private readonly drops: { add(messages: number): void; tell(): void } = { add() {}, tell() {} },
+    private readonly drops: DropCounter = { add() {}, tell() {} },
   ) {}
 
   write(batch: LogBatch): void {
@@ -38,7 +39,7 @@ export class RingWriter implements LogWriter {
   async close(): Promise<void> {
     await this.drained();
     // What nobody took in time is dropped like what found no room.
-    for (const { data, partial } of this.queue.splice(0)) this.drops.add(partial === undefined ? linesOf(data) : 1);
+    for (const batch of this.queue.splice(0)) this.drops.add(messagesIn(batch));
     this.drops.tell();
     await this.inner.close();
   }
@@ -81,14 +82,8 @@ export class RingWriter implements LogWriter {
     }
     let end = room > 0 ? batch.data.lastIndexOf(NEWLINE, room - 1) + 1 : 0;
     if (end === 0 && this.queuedBytes === 0) end = batch.data.indexOf(NEWLINE) + 1;
-    const dropped = linesOf(batch.data, end);
+    const dropped = messagesIn(batch, end);
     if (dropped > 0) this.drops.add(dropped);
     return end === 0 ? undefined : { ...batch, data: Buffer.from(batch.data.subarray(0, end)) };
   }
-}
-
-function linesOf(data: Buffer, from = 0): number {
-  let count = 0;
-  for (let at = data.indexOf(NEWLINE, from); at >= 0; at = data.indexOf(NEWLINE, at + 1)) count++;
-  return count;
 }

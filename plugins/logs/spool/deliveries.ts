@@ -1,6 +1,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorMessage, type Logger, type LogInfo, type LogWriter, type MetricFamily } from '@gantry/sdk';
+import { errorMessage, type Logger, type LogInfo, type LogWriter, type MetricFamily, waitAtMost } from '@gantry/sdk';
+import { patientWriter } from '@gantry/sdk/log-drivers';
+import { type DropCounter, messagesIn } from '../dropped-messages';
+import { RingWriter } from '../pump/ring-writer';
 import { Spool } from './spool';
 import { SpooledWriter } from './spooled-writer';
 
@@ -16,6 +19,17 @@ interface LeftRecord {
   readonly info: LogInfo;
 }
 
+/** How long a container that runs already waits for its driver to be opened before what it prints is kept. */
+const RESUMED_MS = 1500;
+
+/** One run of a container. */
+export interface RunOptions {
+  readonly spoolBytes: number;
+  /** It runs already: its back end may come later. */
+  readonly isResumed: boolean;
+  readonly drops: DropCounter;
+}
+
 /** Opens the driver of a container. @throws when its back end is away */
 type OpenDriver = (type: string, info: LogInfo) => Promise<LogWriter>;
 
@@ -28,21 +42,38 @@ export class Deliveries {
     private readonly log: Logger,
   ) {}
 
-  /**
-   * The writer for a container that runs. What is left of its earlier runs goes first.
-   *
-   * @param mayBeAway it runs already: its back end may come later
-   */
-  async open(type: string, info: LogInfo, spoolBytes: number, mayBeAway: boolean): Promise<LogWriter> {
-    if (spoolBytes === 0) return this.openDriver(type, info);
+  /** The writer for a container that runs. What is left of its earlier runs goes first. */
+  async open(type: string, info: LogInfo, { spoolBytes, isResumed, drops }: RunOptions): Promise<LogWriter> {
+    if (spoolBytes === 0) return this.openWithoutSpool(type, info, drops);
     await this.writers.get(info.containerId)?.closed();
-    const inner = await this.openDriver(type, info).catch((error) => {
-      if (!mayBeAway) throw error;
-      this.logOf(info).warn('the log back end is away, output is kept for it', { error: errorMessage(error) });
-      return undefined;
-    });
+    const opening = this.openDriver(type, info);
+    let late: Promise<LogWriter> | undefined;
+    let inner: LogWriter | undefined;
+    if (!isResumed) inner = await opening;
+    else {
+      const opened = opening.then(
+        (writer) => {
+          inner = writer;
+        },
+        (error) =>
+          this.logOf(info).warn('the log back end is away, output is kept for it', { error: errorMessage(error) }),
+      );
+      await waitAtMost(RESUMED_MS, opened);
+      if (inner === undefined) late = opening;
+    }
     await this.writers.get(info.containerId)?.abandon();
-    return this.writer(inner, { type, info, spoolBytes });
+    const open = () => {
+      const first = late;
+      late = undefined;
+      return first ?? this.openDriver(type, info);
+    };
+    return this.writer(inner, { type, info, spoolBytes }, { open, drops });
+  }
+
+  private async openWithoutSpool(type: string, info: LogInfo, drops: DropCounter): Promise<LogWriter> {
+    const inner = await this.openDriver(type, info);
+    const writer = patientWriter(inner);
+    return inner.asideBytes === undefined ? writer : new RingWriter(writer, inner.asideBytes, this.logOf(info), drops);
   }
 
   /** Forgets what is left for a container's back end. */
@@ -56,7 +87,8 @@ export class Deliveries {
   async resume(containers: string): Promise<void> {
     for (const name of await readdir(containers).catch(() => [])) {
       const record = await readRecord(join(containers, name, FOLDER, RECORD));
-      if (record !== undefined && !this.writers.has(record.info.containerId)) this.writer(undefined, record, true);
+      if (record !== undefined && !this.writers.has(record.info.containerId))
+        this.writer(undefined, record, { hasEnded: true });
     }
   }
 
@@ -75,7 +107,11 @@ export class Deliveries {
     await Promise.all([...this.writers.values()].map((writer) => writer.abandon()));
   }
 
-  private writer(inner: LogWriter | undefined, record: LeftRecord, hasEnded = false): SpooledWriter {
+  private writer(
+    inner: LogWriter | undefined,
+    record: LeftRecord,
+    how: { readonly hasEnded?: boolean; readonly drops?: DropCounter; open?(): Promise<LogWriter> },
+  ): SpooledWriter {
     const { type, info, spoolBytes } = record;
     const { containerId } = info;
     const writer = new SpooledWriter(
@@ -83,13 +119,15 @@ export class Deliveries {
       {
         spool: Spool.open(folderOf(info), spoolBytes),
         log: this.logOf(info),
-        open: () => this.openDriver(type, info),
+        open: how.open ?? (() => this.openDriver(type, info)),
         onLeft: () => void this.note(record),
         onOver: () => {
           if (this.writers.get(containerId) === writer) this.writers.delete(containerId);
+          how.drops?.tell();
         },
+        onDropped: (batch) => how.drops?.add(messagesIn(batch)),
       },
-      hasEnded,
+      how.hasEnded,
     );
     this.writers.set(containerId, writer);
     return writer;

@@ -78,10 +78,13 @@ export class Spool {
     return this.bytes - this.delivered;
   }
 
-  /** @returns false when that would be more than may be kept. @throws an error of the file system */
-  append(batch: LogBatch): boolean {
+  /**
+   * @param anyway  also when it is more than may be kept
+   * @returns false when that would be more than may be kept. @throws an error of the file system
+   */
+  append(batch: LogBatch, anyway = false): boolean {
     const frames = encodeLogBatch(batch);
-    if (this.bytes + frames.length > this.maxBytes) return false;
+    if (!anyway && this.bytes + frames.length > this.maxBytes) return false;
     const { fd, segment } = this.writable();
     for (let at = 0; at < frames.length; ) at += writeSync(fd, frames, at);
     segment.bytes += frames.length;

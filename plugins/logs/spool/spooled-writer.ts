@@ -16,6 +16,8 @@ const DRAIN_MS = 10_000;
 const CLOSE_MS = 2000;
 /** Its next run is, but not for ever. */
 const LATE_CLOSE_MS = 10_000;
+/** How often one that may hold output in memory is looked at, lest it is away and nothing more is written. */
+const GUARD_MS = 250;
 /** How often a driver is opened again only because it could not be closed well. */
 const FINISH_ATTEMPTS = 3;
 
@@ -28,17 +30,21 @@ export interface SpooledWriterParts {
   onLeft(): void;
   /** The container has ended, and everything is delivered. */
   onOver(): void;
+  /** Of a driver that no container waits for: there was no room. */
+  onDropped(batch: LogBatch): void;
 }
 
 /**
  * Writes to a driver whose back end may go away. Then output is kept on disk, and when it is back that goes first. A back
- * end that is merely slow holds the container back, as without a spool; so does a full spool.
+ * end that is merely slow holds the container back, as without a spool; so does a full spool. One that no container is to
+ * wait for gets everything from disk, and nothing is dropped while there is room.
  */
 export class SpooledWriter implements LogWriter {
   private readonly underWay = new Set<Promise<void>>();
   private released: (() => void)[] = [];
   private draining: Promise<void> | undefined;
   private watch: NodeJS.Timeout | undefined;
+  private guard: NodeJS.Timeout | undefined;
   private backoffMs = MIN_BACKOFF_MS;
   private stop = false;
   private wake: () => void = () => undefined;
@@ -58,7 +64,7 @@ export class SpooledWriter implements LogWriter {
     /** Nothing more is written: only what is left is delivered. */
     private hasEnded = false,
   ) {
-    if (!parts.spool.isEmpty) this.drain();
+    if (!parts.spool.isEmpty || (inner === undefined && !hasEnded)) this.drain();
     else if (hasEnded) queueMicrotask(() => this.over());
   }
 
@@ -70,11 +76,13 @@ export class SpooledWriter implements LogWriter {
     const { inner } = this;
     if (inner === undefined || this.draining !== undefined || !this.parts.spool.isEmpty || inner.isAway)
       return this.keep(batch);
+    if (inner.asideBytes !== undefined) return this.keep(batch);
+    if (inner.takeBack !== undefined) this.guard ??= setInterval(() => void this.retrieve(), GUARD_MS).unref();
     try {
       const taken = inner.write(batch);
       if (taken !== undefined) return this.takenOrAway(taken, batch);
     } catch (error) {
-      return this.keepUndelivered(batch, error);
+      this.giveBack(undelivered(batch, error));
     }
   }
 
@@ -86,6 +94,7 @@ export class SpooledWriter implements LogWriter {
   async close(): Promise<void> {
     await this.untilStill();
     clearInterval(this.watch);
+    clearInterval(this.guard);
     this.watch = undefined;
     this.stop = true;
     this.wake();
@@ -101,6 +110,7 @@ export class SpooledWriter implements LogWriter {
   /** Stops delivering; what is left stays on disk. @param patienceMs for a driver that does not let itself be closed */
   async abandon(patienceMs = LATE_CLOSE_MS): Promise<void> {
     this.isAbandoned = true;
+    clearInterval(this.guard);
     this.stop = true;
     this.wake();
     await waitAtMost(
@@ -175,7 +185,8 @@ export class SpooledWriter implements LogWriter {
   }
 
   private takenOrAway(taken: Promise<void>, batch: LogBatch): Promise<void> {
-    const settled = taken.catch((error) => this.keepUndelivered(batch, error));
+    // It is older than all that is kept by now.
+    const settled = taken.catch((error) => this.giveBack(undelivered(batch, error)));
     this.underWay.add(settled);
     const done = settled.finally(() => this.underWay.delete(settled));
     // Whatever becomes of it is told to who waits below.
@@ -189,32 +200,46 @@ export class SpooledWriter implements LogWriter {
     if (this.underWay.size > 0 && !this.inner?.isAway) return;
     clearInterval(this.watch);
     this.watch = undefined;
-    for (const release of this.released.splice(0)) release();
+    void this.retrieve().finally(() => {
+      for (const release of this.released.splice(0)) release();
+    });
   }
 
-  private keepUndelivered(batch: LogBatch, error: unknown): void | Promise<void> {
-    if (errorKind(error) !== 'unavailable') throw error;
-    for (const left of undeliveredBatches(error) ?? [batch]) {
-      const kept = this.keep(left);
-      if (kept !== undefined) return kept;
+  /** Brings to disk what a driver holds in memory whose back end is away. */
+  private async retrieve(): Promise<void> {
+    const { inner } = this;
+    if (inner?.takeBack === undefined || !inner.isAway) return;
+    try {
+      this.giveBack(await inner.takeBack());
+    } catch (error) {
+      this.parts.log.error('the log driver does not give back what it holds', { error: errorMessage(error) });
     }
+  }
+
+  private giveBack(batches: readonly LogBatch[]): void {
+    if (this.isForgotten || batches.length === 0) return;
+    this.parts.spool.prepend(batches);
+    this.drain();
   }
 
   private keep(batch: LogBatch): void | Promise<void> {
     if (this.isForgotten) return;
-    if (!this.parts.spool.append(batch)) return this.keepLater(batch);
+    if (!this.parts.spool.append(batch)) {
+      if (this.inner?.asideBytes === undefined) return this.keepLater(batch);
+      this.parts.onDropped(batch);
+    }
     this.drain();
   }
 
   private async keepLater(batch: LogBatch): Promise<void> {
-    while (!this.hasEnded && !this.parts.spool.append(batch)) {
-      if (this.parts.spool.isEmpty) {
-        // Larger than all that may be kept.
-        await this.inner?.write(batch);
-        return;
-      }
+    const { spool } = this.parts;
+    while (!this.hasEnded && !spool.append(batch)) {
+      // Larger than all that may be kept: it may wait alone.
+      if (spool.isEmpty) break;
       await pause(LOOK_MS);
     }
+    if (this.isForgotten) return;
+    if (this.hasEnded || spool.isEmpty) spool.append(batch, true);
     this.drain();
   }
 
@@ -229,7 +254,7 @@ export class SpooledWriter implements LogWriter {
 
   private async deliver(): Promise<void> {
     const { spool } = this.parts;
-    while (!this.stop && !this.isDone) {
+    while (!this.stop && (!this.isDone || (this.inner === undefined && !this.hasEnded))) {
       if (!(await this.isBack())) continue;
       await Promise.allSettled(this.underWay);
       const next = await spool.next();
@@ -245,38 +270,45 @@ export class SpooledWriter implements LogWriter {
   }
 
   private async deliverBatches(next: SpooledBatches): Promise<void> {
-    const { spool, log } = this.parts;
-    for (const [index, batch] of next.batches.entries()) {
+    const { spool } = this.parts;
+    const { batches } = next;
+    for (let index = 0; index < batches.length; ) {
       const { inner } = this;
-      if (inner === undefined) {
-        // It is being closed.
+      const end = inner?.isPipelined ? batches.length : index + 1;
+      // Without it, it is being closed.
+      const missed =
+        inner === undefined ? batches.slice(index, end) : await this.writeAll(inner, batches.slice(index, end));
+      if (missed.length > 0) {
+        // Nothing was taken: it is there as it was.
+        if (index === 0 && end === batches.length && sameBatches(missed, batches)) return this.backOff();
         spool.advance(next);
-        spool.prepend(next.batches.slice(index));
-        return;
+        spool.prepend([...missed, ...batches.slice(end)]);
+        return inner === undefined ? undefined : this.backOff();
       }
-      try {
-        await inner.write(batch);
-        this.backoffMs = MIN_BACKOFF_MS;
-      } catch (error) {
-        // One that is being closed may say anything.
-        if (errorKind(error) !== 'unavailable' && this.inner === inner) {
-          log.error('the log driver failed, output is lost', { error: errorMessage(error) });
-          continue;
-        }
-        const missed = undeliveredBatches(error);
-        if (index > 0 || missed !== undefined) {
-          spool.advance(next);
-          spool.prepend([...(missed ?? [batch]), ...next.batches.slice(index + 1)]);
-        }
-        return this.backOff();
-      }
+      this.backoffMs = MIN_BACKOFF_MS;
+      index = end;
     }
     spool.advance(next);
+  }
+
+  /** @returns what the back end did not take */
+  private async writeAll(inner: LogWriter, batches: readonly LogBatch[]): Promise<LogBatch[]> {
+    const results = await Promise.allSettled(batches.map(async (batch) => inner.write(batch)));
+    return results.flatMap((result, index) => {
+      if (result.status === 'fulfilled') return [];
+      const { reason } = result;
+      // One that is being closed may say anything.
+      if (errorKind(reason) === 'unavailable' || this.inner !== inner)
+        return [...(undeliveredBatches(reason) ?? [batches[index]!])];
+      this.parts.log.error('the log driver failed, output is lost', { error: errorMessage(reason) });
+      return [];
+    });
   }
 
   private async isBack(): Promise<boolean> {
     if (this.inner !== undefined) {
       if (!this.inner.isAway) return true;
+      await this.retrieve();
       await this.sleep(LOOK_MS);
       return false;
     }
@@ -325,5 +357,14 @@ export class SpooledWriter implements LogWriter {
     this.parts.onOver();
   }
 }
+
+/** @throws what is not about a back end that is away */
+function undelivered(batch: LogBatch, error: unknown): readonly LogBatch[] {
+  if (errorKind(error) !== 'unavailable') throw error;
+  return undeliveredBatches(error) ?? [batch];
+}
+
+const sameBatches = (some: readonly LogBatch[], others: readonly LogBatch[]) =>
+  some.length === others.length && some.every((batch, index) => batch === others[index]);
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -21,6 +21,9 @@ class BackEnd implements LogWriter {
   isAway = false;
   text = '';
   hold: Promise<void> | undefined;
+  asideBytes?: number;
+  isPipelined?: boolean;
+  takeBack?: () => Promise<readonly LogBatch[]>;
   failure: Error | undefined;
   closeFailure: Error | undefined;
   write({ data }: LogBatch) {
@@ -42,6 +45,7 @@ function writerFor(inner: BackEnd | undefined, maxBytes = 1_000_000, open = asyn
     open,
     onLeft: () => events.push('left'),
     onOver: () => events.push('over'),
+    onDropped: ({ data }) => events.push(`dropped ${data}`),
   });
   return { writer, events };
 }
@@ -267,5 +271,97 @@ test('half an entry at the end of a file, as a crash leaves it, spoils nothing',
   await writer.write(batch('2\n'));
   await until(() => inner.text.endsWith('2\n'));
   expect(inner.text).toBe('1\n2\n');
+  await writer.close();
+});
+
+test('what a back end had in hand when it went away is on disk before the container goes on, in front of the rest', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  let refuse = (_error: Error) => {};
+  inner.hold = new Promise((_resolve, reject) => {
+    refuse = reject;
+  });
+  inner.takeBack = async () => {
+    refuse(new UndeliveredError('it is not connected', [batch('1\n')]));
+    return [];
+  };
+  const wait = writer.write(batch('1\n'));
+  inner.isAway = true;
+  expect(writer.write(batch('2\n', 2n))).toBeUndefined();
+  await wait;
+  // A daemon that is killed now leaves both to the next one.
+  const { batches } = (await Spool.open(folder, 1_000_000).next())!;
+  expect(batches.map(({ data }) => String(data))).toEqual(['1\n']);
+  inner.text = '';
+  inner.hold = undefined;
+  inner.isAway = false;
+  await until(() => inner.text.endsWith('2\n'));
+  expect(inner.text).toBe('1\n2\n');
+  await writer.close();
+});
+
+test('what a driver holds in memory is fetched when its back end goes away, though nothing more is printed', async () => {
+  const inner = new BackEnd();
+  const { writer } = writerFor(inner);
+  inner.takeBack = async () => {
+    inner.takeBack = async () => [];
+    return [batch('1\n')];
+  };
+  await writer.write(batch('1\n'));
+  inner.isAway = true;
+  await until(() => !Spool.open(folder, 1_000_000).isEmpty);
+  await writer.abandon();
+});
+
+test('a driver that could never be opened gets everything of a container that has ended meanwhile', async () => {
+  const later = new BackEnd();
+  let isBack = false;
+  const open = async () => {
+    if (!isBack) throw unavailable('still away');
+    return later;
+  };
+  const { writer, events } = writerFor(undefined, 1_000_000, open);
+  expect(writer.write(batch('1\n'))).toBeUndefined();
+  await writer.close();
+  expect(events).toEqual(['left']);
+  isBack = true;
+  await until(() => events.includes('over'));
+  expect(later.text).toBe('1\n');
+});
+
+test('a driver that no container waits for gets all there is room for on disk, and what is dropped is told', async () => {
+  const inner = new BackEnd();
+  inner.asideBytes = 10;
+  inner.isAway = true;
+  const { writer, events } = writerFor(inner, 200);
+  let count = 0;
+  while (events.length === 0) expect(writer.write(batch(`${++count}\n`, BigInt(count)))).toBeUndefined();
+  expect(events).toEqual([`dropped ${count}\n`]);
+  inner.isAway = false;
+  await until(() => inner.text.endsWith(`${count - 1}\n`));
+  await writer.close();
+  expect(inner.text).toBe(Array.from({ length: count - 1 }, (_, i) => `${i + 1}\n`).join(''));
+});
+
+test('many kept batches are given at once to a driver that gathers them, and again from the first it refused', async () => {
+  const inner = new BackEnd();
+  inner.isPipelined = true;
+  inner.isAway = true;
+  const { writer } = writerFor(inner);
+  for (const number of [1, 2, 3, 4]) await writer.write(batch(`${number}\n`, BigInt(number)));
+  let underWay = 0;
+  const taken: string[] = [];
+  let refusals = 2;
+  inner.write = async ({ data }) => {
+    underWay++;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (taken.length === 2 && refusals-- > 0) throw unavailable('busy');
+    taken.push(String(data));
+  };
+  inner.isAway = false;
+  await until(() => underWay > 0);
+  expect(underWay).toBe(4);
+  await until(() => taken.length === 4);
+  expect(taken).toEqual(['1\n', '2\n', '3\n', '4\n']);
   await writer.close();
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogBatch, LogInfo } from '../../contracts/log-driver';
 import { LogEntryDecoder } from '../../wire';
+import { connectLogDriver } from '../log-driver';
 import { LogFifo } from '../log-fifo';
 import { RemoteLogWriter } from '../log-writer';
 import type { PluginClient } from '../plugin-client';
@@ -68,6 +69,48 @@ test('what is written while a plugin’s return fails comes behind what waited f
     await called();
     answer();
     await closed;
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a plugin that takes its time to end a log is not asked what it has before it is done', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
+  const calls: string[] = [];
+  const fifos: string[] = [];
+  let stopped = () => {};
+  const client = {
+    name: 'diary',
+    async call({ method, body }: { method: string; body?: { File: string } }) {
+      calls.push(method);
+      if (method === 'LogDriver.Capabilities') return { Cap: { ReadLogs: true } };
+      if (method === 'LogDriver.StartLogging') fifos.push(body!.File);
+      if (method === 'LogDriver.StopLogging' && fifos.length === 1)
+        await new Promise<void>((resolve) => {
+          stopped = resolve;
+        });
+      return {};
+    },
+    async stream() {
+      calls.push('LogDriver.ReadLogs');
+      return (async function* () {})();
+    },
+  } as unknown as PluginClient;
+  const driver = connectLogDriver(client, { fifoFolder: folder });
+  try {
+    const writer = await driver.open(info);
+    const reading = createReadStream(fifos[0]!).resume();
+    await writer.write(line('one'));
+    await expect(writer.close()).rejects.toThrow('did not finish the log');
+    reading.destroy();
+    const opening = driver.open(info);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(calls).not.toContain('LogDriver.ReadLogs');
+    stopped();
+    const next = await opening;
+    expect(calls).toContain('LogDriver.ReadLogs');
+    createReadStream(fifos[1]!).resume();
+    await next.close();
+  } finally {
     await rm(folder, { recursive: true, force: true });
   }
 });
