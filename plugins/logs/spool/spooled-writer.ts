@@ -45,6 +45,7 @@ export class SpooledWriter implements LogWriter {
   private draining: Promise<void> | undefined;
   private watch: NodeJS.Timeout | undefined;
   private guard: NodeJS.Timeout | undefined;
+  private retrieving: Promise<void> | undefined;
   private backoffMs = MIN_BACKOFF_MS;
   private stop = false;
   private wake: () => void = () => undefined;
@@ -77,7 +78,7 @@ export class SpooledWriter implements LogWriter {
     if (inner === undefined || this.draining !== undefined || !this.parts.spool.isEmpty || inner.isAway)
       return this.keep(batch);
     if (inner.asideBytes !== undefined) return this.keep(batch);
-    if (inner.takeBack !== undefined) this.guard ??= setInterval(() => void this.retrieve(), GUARD_MS).unref();
+    if (inner.takeBack !== undefined) this.guard ??= setInterval(() => this.guardMemory(), GUARD_MS).unref();
     try {
       const taken = inner.write(batch);
       if (taken !== undefined) return this.takenOrAway(taken, batch);
@@ -157,6 +158,7 @@ export class SpooledWriter implements LogWriter {
   private async closeDriver(): Promise<void> {
     const { inner } = this;
     this.inner = undefined;
+    await this.retrieving;
     const undelivered = await this.finish(inner, FINISH_ATTEMPTS);
     // What it had in its hands is taken or refused by now.
     await waitAtMost(AWAY_MS, Promise.allSettled(this.underWay));
@@ -200,20 +202,32 @@ export class SpooledWriter implements LogWriter {
     if (this.underWay.size > 0 && !this.inner?.isAway) return;
     clearInterval(this.watch);
     this.watch = undefined;
-    void this.retrieve().finally(() => {
-      for (const release of this.released.splice(0)) release();
-    });
+    const release = () => {
+      for (const each of this.released.splice(0)) each();
+    };
+    if (this.underWay.size > 0) void this.retrieve().then(release);
+    else release();
   }
 
-  /** Brings to disk what a driver holds in memory whose back end is away. */
-  private async retrieve(): Promise<void> {
+  /** Brings to disk what a driver holds in memory whose back end is away. Not while kept output is being written. */
+  private retrieve(): Promise<void> {
     const { inner } = this;
-    if (inner?.takeBack === undefined || !inner.isAway) return;
-    try {
-      this.giveBack(await inner.takeBack());
-    } catch (error) {
-      this.parts.log.error('the log driver does not give back what it holds', { error: errorMessage(error) });
-    }
+    if (inner?.takeBack === undefined || !inner.isAway) return Promise.resolve();
+    this.retrieving ??= inner
+      .takeBack()
+      .then((batches) => this.giveBack(batches))
+      .catch((error) =>
+        this.parts.log.error('the log driver does not give back what it holds', { error: errorMessage(error) }),
+      )
+      .finally(() => {
+        this.retrieving = undefined;
+      });
+    return this.retrieving;
+  }
+
+  private guardMemory(): void {
+    // Who delivers what is kept looks for itself.
+    if (this.draining === undefined) void this.retrieve();
   }
 
   private giveBack(batches: readonly LogBatch[]): void {
@@ -256,7 +270,7 @@ export class SpooledWriter implements LogWriter {
     const { spool } = this.parts;
     while (!this.stop && (!this.isDone || (this.inner === undefined && !this.hasEnded))) {
       if (!(await this.isBack())) continue;
-      await Promise.allSettled(this.underWay);
+      await Promise.allSettled([...this.underWay, this.retrieving]);
       const next = await spool.next();
       if (this.stop) return;
       if (next !== undefined) await this.deliverBatches(next);
@@ -274,16 +288,17 @@ export class SpooledWriter implements LogWriter {
     const { batches } = next;
     for (let index = 0; index < batches.length; ) {
       const { inner } = this;
-      const end = inner?.isPipelined ? batches.length : index + 1;
-      // Without it, it is being closed.
-      const missed =
-        inner === undefined ? batches.slice(index, end) : await this.writeAll(inner, batches.slice(index, end));
+      // It is being closed, or went away; what it has in its hands then comes first again.
+      const isGone = inner === undefined || inner.isAway;
+      const end = isGone || inner.isPipelined ? batches.length : index + 1;
+      const missed = isGone ? batches.slice(index) : await this.writeAll(inner, batches.slice(index, end));
       if (missed.length > 0) {
-        // Nothing was taken: it is there as it was.
-        if (index === 0 && end === batches.length && sameBatches(missed, batches)) return this.backOff();
-        spool.advance(next);
-        spool.prepend([...missed, ...batches.slice(end)]);
-        return inner === undefined ? undefined : this.backOff();
+        // When nothing was taken it is there as it was.
+        if (index > 0 || end < batches.length || !sameBatches(missed, batches)) {
+          spool.advance(next);
+          spool.prepend([...missed, ...batches.slice(end)]);
+        }
+        return isGone ? undefined : this.backOff();
       }
       this.backoffMs = MIN_BACKOFF_MS;
       index = end;
