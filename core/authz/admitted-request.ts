@@ -48,16 +48,16 @@ export class AdmittedRequest implements Admission {
 
   async answer(answer: AnswerHead): Promise<void> {
     this.isAnswered = true;
-    const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, String(value)]));
+    const headers = asStrings(answer.headers);
     if (answer.isPartial) headers['X-Gantry-Response-Partial'] = 'true';
     await this.askAbout({ status: answer.status, headers, body: this.shownBody(answer) });
   }
 
-  async failed(): Promise<void> {
+  async failed(headers: AnswerHead['headers']): Promise<void> {
     if (this.isAnswered) return;
     this.isAnswered = true;
     try {
-      await this.askAbout({ status: 0, headers: {}, body: undefined });
+      await this.askAbout({ status: 0, headers: asStrings(headers), body: undefined });
     } catch (error) {
       this.options.log.debug('verdict about a failed request', { error: errorMessage(error) });
     }
@@ -95,3 +95,6 @@ export class AdmittedRequest implements Admission {
     }
   }
 }
+
+const asStrings = (headers: AnswerHead['headers']): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));

@@ -45,9 +45,14 @@ export function deliveryOptions(options: Options): DeliveryOptions {
   return { spoolBytes, ringBytes: size === undefined ? DEFAULT_RING_BYTES : binarySize('max-buffer-size', size) };
 }
 
-/** What is left for the driver. */
-export function driverOptions(options: Options): Options {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
+/** What is left for the driver, and what dockerd's log plugins see beside it. */
+export function splitOptions(options: Options): { readonly options: Options; readonly deliveryOptions?: Options } {
+  const all = Object.entries(options);
+  const known = all.filter(([name]) => names.includes(name) && name !== 'spool-max-size');
+  return {
+    options: Object.fromEntries(all.filter(([name]) => !names.includes(name))),
+    ...(known.length > 0 ? { deliveryOptions: Object.fromEntries(known) } : {}),
+  };
 }
 
 function checkBoolean(name: string, options: Options, refusal: (value: string) => string): void {

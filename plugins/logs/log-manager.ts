@@ -17,7 +17,7 @@ import {
   systemError,
   waitAtMost,
 } from '@gantry/sdk';
-import { deliveryOptions, driverOptions } from './common-options';
+import { deliveryOptions, splitOptions } from './common-options';
 import { DroppedMessages } from './dropped-messages';
 import { ContainerPump, type PumpSource } from './pump/container-pump';
 import { storedMessages } from './pump/left-output';
@@ -73,7 +73,7 @@ export function makeLogManager(
       if (type === NONE) return;
       const driver = await resolve(drivers, type);
       deliveryOptions(options);
-      driver.validate(driverOptions(options));
+      driver.validate(splitOptions(options).options);
     },
 
     async startPump(type, info, streams, { isResumed = false } = {}) {
@@ -209,5 +209,5 @@ async function resolve(drivers: DriverSet<LogDriver>, type: string): Promise<Log
 }
 
 function forDriver(info: LogInfo): LogInfo {
-  return { ...info, options: driverOptions(info.options) };
+  return { ...info, ...splitOptions(info.options) };
 }

@@ -23,6 +23,8 @@ export interface RemoteLogDriverOptions {
   /** How the engine calls itself to plugins; `docker` when absent. */
   readonly daemonName?: string;
   readonly patience?: Partial<LogPatience>;
+  /** It is a driver of ours in a process of its own, and writes its file where it is told. Others see no path. */
+  readonly showsLogPath?: boolean;
 }
 
 /** A plugin may write the rest of a log when its container has ended; then a follower is let go. */
@@ -39,6 +41,7 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
   const daemonName = options.daemonName ?? 'docker';
   const patience: LogPatience = { watchMs: 200, closeMs: 10_000, awayMs: 500, ...options.patience };
   const open = new Map<string, RunningLog>();
+  const shown = (info: LogInfo): LogInfo => (options.showsLogPath ? info : { ...info, logPath: '' });
   const makeFifo = () => LogFifo.make(options.fifoFolder, options.pluginFolder);
   /** What went to the plugin for containers whose log it did not finish. */
   const unfinished = new Map<string, { readonly sent: SentWindow; readonly stopped: Promise<unknown> }>();
@@ -73,7 +76,8 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
     async capabilities() {
       return { readLogs: readLogs ?? (await askCapabilities()) };
     },
-    async open(info) {
+    async open(given) {
+      const info = shown(given);
       const stored = (await askCapabilities()) ? (sinceNs: bigint) => storedSince(info, sinceNs) : undefined;
       const earlier = unfinished.get(info.containerId);
       // Asked while it still stores what it took, it would be sent that again.
@@ -86,7 +90,8 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
         for (const batch of lost) void fifo.write(encodeLogBatch(batch));
       } catch (error) {
         fifo.close();
-        throw error;
+        if (!(error instanceof PluginRefusal)) throw error;
+        throw new PluginRefusal(error.kind, `error creating logger: ${error.message}`, error.status);
       }
       unfinished.delete(info.containerId);
       const writer = new RemoteLogWriter(client, info, daemonName, fifo, patience, stored, sent);
@@ -112,7 +117,8 @@ export function connectLogDriver(client: PluginClient, options: RemoteLogDriverO
         },
       };
     },
-    async *read(info, how, signal) {
+    async *read(given, how, signal) {
+      const info = shown(given);
       const running = open.get(info.containerId);
       const ended = new AbortController();
       const stop = running?.whenEnded(() => void setTimeout(() => ended.abort(), LAST_WORDS_MS).unref());

@@ -5,6 +5,7 @@ import {
   decodeJoinResult,
   encodeDiscovery,
   encodeEndpointOptions,
+  encodeExternalOptions,
   encodeInterface,
   encodeIpamData,
   encodeNetworkOptions,
@@ -101,7 +102,7 @@ export function connectNetworkDriver(client: PluginClient): NetworkDriver {
       const done = await callIfThere('programExternalConnectivity', {
         NetworkID: networkId,
         EndpointID: endpointId,
-        Options: encodeSandboxOptions(options),
+        Options: encodeExternalOptions(options),
       });
       // The protocol does not tell which ports were chosen, so only asked-for ones are known.
       return done ? options.portMap.filter(({ hostPort }) => hostPort > 0) : [];

@@ -58,7 +58,7 @@ export const judgedKinds: Readonly<Record<string, JudgedKind>> = {
     implementsName: 'VolumeDriver',
     judge: (client, { options, refusedOptions, unreachable, forgetsData }) =>
       judgement(volumeDriverSuite, {
-        driver: connectVolumeDriver(client),
+        driver: connectVolumeDriver(client, { sendsEmptyOptions: true }),
         client,
         tellsKinds,
         options,

@@ -18,6 +18,8 @@ export interface LogInfo {
   /** Where a driver that writes a file puts it: `<dir>/<container id>-json.log`. */
   readonly logPath: string;
   readonly options: Readonly<Record<string, string>>;
+  /** The engine's own options (`mode`, `max-buffer-size`, `cache-…`): shown to plugins on sockets, not the driver's. */
+  readonly deliveryOptions?: Readonly<Record<string, string>>;
 }
 
 /** Whole lines, each with its newline, that arrived together; or one piece of a line longer than 16 KiB. */

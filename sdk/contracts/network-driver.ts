@@ -49,6 +49,10 @@ export interface EndpointOptions {
   readonly dnsServers?: readonly string[];
   /** The MAC address the user asked for, in colon form. */
   readonly macAddress?: string;
+  /** The network is internal: plugins are not told about ports and name servers when they make the endpoint. */
+  readonly isInternal?: boolean;
+  /** Another endpoint of the container is its way out for IPv6; told when ports are programmed (P-NET-10). */
+  readonly hasOtherIPv6Gateway?: boolean;
   /** Per-endpoint driver options as the user gave them. */
   readonly generic: Readonly<Record<string, string>>;
 }

@@ -15,7 +15,7 @@ export const logDriverMethods = {
 /** `Info` of StartLogging and ReadLogs (P-LOG-1). The container's name has its slash here. */
 export function encodeLogInfo(info: LogInfo, daemonName: string): object {
   return {
-    Config: sortedMap(info.options),
+    Config: sortedMap({ ...info.deliveryOptions, ...info.options }),
     ContainerID: info.containerId,
     ContainerName: `/${info.containerName}`,
     ContainerEntrypoint: info.entrypoint,
@@ -34,6 +34,8 @@ export function encodeLogInfo(info: LogInfo, daemonName: string): object {
 export function decodeLogInfo(body: unknown): LogInfo {
   const info = field(body, 'Info');
   const strings = (name: string) => arrayField(info, name).filter((value) => typeof value === 'string');
+  const config = Object.entries(stringMapField(info, 'Config'));
+  const delivery = config.filter(([name]) => isDeliveryOption(name));
   const createdAt = new Date(stringField(info, 'ContainerCreated'));
   return {
     containerId: stringField(info, 'ContainerID'),
@@ -46,9 +48,14 @@ export function decodeLogInfo(body: unknown): LogInfo {
     env: strings('ContainerEnv'),
     labels: stringMapField(info, 'ContainerLabels'),
     logPath: stringField(info, 'LogPath'),
-    options: stringMapField(info, 'Config'),
+    options: Object.fromEntries(config.filter(([name]) => !isDeliveryOption(name))),
+    ...(delivery.length > 0 ? { deliveryOptions: Object.fromEntries(delivery) } : {}),
   };
 }
+
+/** Options that the engine itself follows (P-LOG-1). */
+const isDeliveryOption = (name: string): boolean =>
+  name === 'mode' || name === 'max-buffer-size' || name.startsWith('cache-');
 
 /** `Config` of ReadLogs. A tail below zero means all (P-LOG-8). */
 export function encodeReadConfig(options: LogReadOptions): object {

@@ -46,6 +46,7 @@ export const networkOptionKeys = {
   internal: 'com.docker.network.internal',
   exposedPorts: 'com.docker.network.endpoint.exposedports',
   portMap: 'com.docker.network.portmap',
+  noProxy6To4: 'com.docker.network.driver.private.no_proxy_6to4',
   dnsServers: 'com.docker.network.endpoint.dnsservers',
   macAddress: 'com.docker.network.endpoint.macaddress',
 } as const;
@@ -101,19 +102,10 @@ export function decodeIpamData(body: unknown, name: 'IPv4Data' | 'IPv6Data'): Ip
 export function encodeEndpointOptions(options: EndpointOptions): Record<string, unknown> {
   return sortedMap<unknown>({
     ...options.generic,
-    [networkOptionKeys.exposedPorts]: options.exposedPorts.map(({ proto, port }) => ({
-      Proto: protoNumbers[proto],
-      Port: port,
-    })),
-    [networkOptionKeys.portMap]: options.portMap.map((binding) => ({
-      Proto: protoNumbers[binding.proto],
-      IP: '',
-      Port: binding.port,
-      HostIP: binding.hostIp,
-      HostPort: binding.hostPort,
-      HostPortEnd: binding.hostPortEnd,
-    })),
-    ...(options.dnsServers?.length ? { [networkOptionKeys.dnsServers]: options.dnsServers } : {}),
+    ...(options.isInternal ? {} : portOptions(options)),
+    ...(options.dnsServers?.length && !options.isInternal
+      ? { [networkOptionKeys.dnsServers]: options.dnsServers }
+      : {}),
     // Six bytes in base64, unlike the address of the interface.
     ...(options.macAddress
       ? {
@@ -125,10 +117,30 @@ export function encodeEndpointOptions(options: EndpointOptions): Record<string, 
   });
 }
 
-/** Options of Join and ProgramExternalConnectivity: the ports of the sandbox, and nothing of the endpoint (P-NET-9). */
-export function encodeSandboxOptions({ exposedPorts, portMap }: EndpointOptions): Record<string, unknown> {
-  return encodeEndpointOptions({ exposedPorts, portMap, generic: {} });
+/** Options of Join: the ports of the sandbox, and nothing of the endpoint (P-NET-9). */
+export function encodeSandboxOptions(options: EndpointOptions): Record<string, unknown> {
+  return sortedMap<unknown>(portOptions(options));
 }
+
+/** Options of ProgramExternalConnectivity. */
+export function encodeExternalOptions(options: EndpointOptions): Record<string, unknown> {
+  return sortedMap<unknown>({
+    ...portOptions(options),
+    [networkOptionKeys.noProxy6To4]: options.hasOtherIPv6Gateway === true,
+  });
+}
+
+const portOptions = ({ exposedPorts, portMap }: EndpointOptions) => ({
+  [networkOptionKeys.exposedPorts]: exposedPorts.map(({ proto, port }) => ({ Proto: protoNumbers[proto], Port: port })),
+  [networkOptionKeys.portMap]: portMap.map((binding) => ({
+    Proto: protoNumbers[binding.proto],
+    IP: '',
+    Port: binding.port,
+    HostIP: binding.hostIp,
+    HostPort: binding.hostPort,
+    HostPortEnd: binding.hostPortEnd,
+  })),
+});
 
 /** The other way round. Ports of protocols we do not know are left out. */
 export function decodeEndpointOptions(value: unknown): EndpointOptions {
@@ -142,6 +154,7 @@ export function decodeEndpointOptions(value: unknown): EndpointOptions {
     generic,
     ...(Array.isArray(dnsServers) ? { dnsServers: dnsServers.map(String) } : {}),
     ...(mac.length === 12 ? { macAddress: mac.match(/../g)!.join(':') } : {}),
+    ...(field(value, networkOptionKeys.noProxy6To4) === true ? { hasOtherIPv6Gateway: true } : {}),
     exposedPorts: arrayField(value, networkOptionKeys.exposedPorts).flatMap((item) => {
       const proto = protoOf(field(item, 'Proto'));
       return proto === undefined ? [] : [{ proto, port: numberField(item, 'Port') }];

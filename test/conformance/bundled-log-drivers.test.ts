@@ -115,7 +115,11 @@ describe.each(subjects)('the log driver %s', (name, make, options) => {
     const plugin = await serve({ drivers: { log: make() }, socketPath: join(folder, `${name}.sock`) });
     const client = connectJudgedPlugin({ address: plugin.address, timeoutMs: 10_000 });
     try {
-      const driver = connectLogDriver(client, { fifoFolder: folder, patience: { watchMs: 20, closeMs: 5000 } });
+      const driver = connectLogDriver(client, {
+        fifoFolder: folder,
+        showsLogPath: true,
+        patience: { watchMs: 20, closeMs: 5000 },
+      });
       const subject = { driver, client, options: options(), refusedOptions, fifoFolder: folder };
       expect(failures(name, await runSuite(logDriverSuite, subject))).toEqual([]);
     } finally {

@@ -34,8 +34,12 @@ export interface Admission {
   readonly body: Buffer | undefined;
   /** Asks about the answer; once. @throws forbidden, system  it must not be sent */
   answer(answer: AnswerHead): Promise<void>;
-  /** Tells that the handler failed, unless an answer was asked about. Nobody is asked, and it never throws. */
-  failed(): Promise<void>;
+  /**
+   * Tells that the handler failed, unless an answer was asked about. The verdict does not count, and it never throws.
+   *
+   * @param headers  what every answer carries; the status of a failure is not told
+   */
+  failed(headers: AnswerHead['headers']): Promise<void>;
 }
 
 /** Lets everything pass: no authorization plugin is configured. */

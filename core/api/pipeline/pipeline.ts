@@ -70,17 +70,17 @@ export class Pipeline {
       const found = this.findRoute(wire, target);
       const destination = found instanceof Promise ? await found : found;
       if (destination === undefined) {
-        await admission?.failed();
+        await admission?.failed(this.deps.common);
         this.deps.edge(wire, target);
       } else {
         exchange = new Exchange(id, wire, destination, admission?.body);
         const answer = destination.route.handle(exchange);
         const sent = sendReply(exchange, answer instanceof Promise ? await answer : answer, this.deps, admission);
         if (sent !== undefined) await sent;
-        if (admission !== undefined) await admission.failed();
+        if (admission !== undefined) await admission.failed(this.deps.common);
       }
     } catch (error) {
-      await admission?.failed();
+      await admission?.failed(this.deps.common);
       this.sendError(wire, id, error, exchange);
     }
     const outcome: RequestOutcome = {

@@ -67,7 +67,7 @@ export function isolatedPlugin(
         onStop(client);
         const { implements: implemented } = await client.activate();
         const routes = id === ApiRoutes1.id ? await protocolClient().connectApiRoutes(client) : undefined;
-        const context = { logFifos: join(runDir, 'logging'), implemented, routes };
+        const context = { logFifos: join(runDir, 'logging'), implemented, routes, isOwnProcess: true };
         drivers[key] = driverKinds.get(id)!.connect(client, context);
       }
       return drivers;

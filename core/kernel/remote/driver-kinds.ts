@@ -27,6 +27,8 @@ export interface DriverContext {
   readonly logFifos: string;
   /** The same folder as the plugin sees it; the same path when absent. */
   readonly pluginLogFifos?: string;
+  /** It is a module of this daemon, isolated in its own process. */
+  readonly isOwnProcess?: boolean;
   /** What the plugin has told about its routes, when it has any. */
   readonly routes?: ApiRoutes;
   /** Everything the plugin named in its handshake. */
@@ -61,8 +63,12 @@ export const driverKinds: ReadonlyMap<string, DriverKind> = new Map<string, Driv
     {
       implementsName: 'LogDriver',
       servedAs: 'log',
-      connect: (client, { logFifos, pluginLogFifos }) =>
-        protocolClient().connectLogDriver(client, { fifoFolder: logFifos, pluginFolder: pluginLogFifos }),
+      connect: (client, { logFifos, pluginLogFifos, isOwnProcess }) =>
+        protocolClient().connectLogDriver(client, {
+          fifoFolder: logFifos,
+          pluginFolder: pluginLogFifos,
+          showsLogPath: isOwnProcess,
+        }),
     },
   ],
   [

@@ -86,7 +86,10 @@ async function join(
   const wanted = { address: addresses.ipv4, addressIPv6: addresses.ipv6, macAddress: macWish };
   // Registered before the call: a driver that fails halfway is asked to clean up as well.
   undo.push(() => driver.deleteEndpoint(network.id, endpointId));
-  const made = await driver.createEndpoint(network.id, endpointId, wanted, options);
+  const made = await driver.createEndpoint(network.id, endpointId, wanted, {
+    ...options,
+    ...(network.internal ? { isInternal: true } : {}),
+  });
   for (const field of ['address', 'addressIPv6', 'macAddress'] as const)
     if (wanted[field] !== '' && made[field])
       throw systemError(`driver ${network.driver} changed the ${field} of endpoint ${endpointId}`);

@@ -28,7 +28,10 @@ export async function updateExternal(
   const chosen = (elected.ipv4 ?? elected.ipv6)?.endpoint;
   for (const endpoint of sandbox.endpoints)
     if (endpoint.external && endpoint.endpointId !== chosen?.endpointId) await revoke(deps, sandbox, endpoint);
-  if (chosen !== undefined && !chosen.external) await program(deps, sandbox, chosen, undo);
+  if (chosen !== undefined && !chosen.external) {
+    const hasOtherIPv6Gateway = elected.ipv6 !== undefined && elected.ipv6.endpoint.endpointId !== chosen.endpointId;
+    await program(deps, sandbox, chosen, hasOtherIPv6Gateway, undo);
+  }
 }
 
 /** Takes every published port back. Failures go to the log. */
@@ -49,6 +52,7 @@ async function program(
   deps: SandboxDeps,
   sandbox: LiveSandbox,
   endpoint: EndpointRecord,
+  hasOtherIPv6Gateway: boolean,
   undo: CleanupStack,
 ): Promise<void> {
   const network = deps.networks.byId(endpoint.networkId)!;
@@ -56,11 +60,10 @@ async function program(
   if (driver.programExternalConnectivity === undefined) return;
   undo.push(() => driver.revokeExternalConnectivity?.(network.id, endpoint.endpointId));
   try {
-    const boundPorts = await driver.programExternalConnectivity(
-      network.id,
-      endpoint.endpointId,
-      endpointOptions(sandbox, endpoint.request),
-    );
+    const boundPorts = await driver.programExternalConnectivity(network.id, endpoint.endpointId, {
+      ...endpointOptions(sandbox, endpoint.request),
+      ...(hasOtherIPv6Gateway ? { hasOtherIPv6Gateway } : {}),
+    });
     replace(sandbox, { ...endpoint, boundPorts, external: true });
   } catch (error) {
     throw new EngineError(

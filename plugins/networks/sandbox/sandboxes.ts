@@ -19,6 +19,7 @@ import { attachEndpoint, dnsNames } from './attach-endpoint';
 import { detachEndpoint } from './detach-endpoint';
 import { DriverLinks } from './driver-links';
 import { replayAddresses } from './endpoint-addresses';
+import { askAboutEndpoints } from './endpoint-info';
 import { revokeExternal, updateExternal } from './external-connectivity';
 import { keepsOwnBooks } from './foreign-drivers';
 import { settleGatewayNetwork } from './gateway-network';
@@ -249,6 +250,7 @@ export class Sandboxes {
     files.catch(() => undefined); // Awaited below, also when the ports fail first.
     try {
       await updateExternal(this.deps, sandbox, socket, undo);
+      await askAboutEndpoints(this.deps, sandbox);
       await this.deps.store.save(sandbox.request.containerId, recordOf(sandbox));
     } finally {
       await files;

@@ -66,7 +66,7 @@ const kinds: Kind<any, any>[] = [
     mutants: volumeMutants,
     reference: () => referenceVolumeDriver(folder),
     served: (volume) => ({ volume }),
-    connect: connectVolumeDriver,
+    connect: (client) => connectVolumeDriver(client, { sendsEmptyOptions: true }),
     subject: (driver, client) => ({
       driver,
       client,

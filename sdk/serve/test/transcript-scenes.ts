@@ -116,6 +116,10 @@ const network = (): Life => {
       ['P-NET-4 its end', scene((driver) => driver.freeNetwork!('n1'))],
       ['P-NET-3 a network', scene((driver) => driver.createNetwork('n1', options, [ipv4], [ipv6]))],
       ['P-NET-9 an endpoint', scene((driver) => driver.createEndpoint('n1', 'e1', given, endpoint))],
+      [
+        'P-NET-9 an endpoint of an internal network',
+        scene((driver) => driver.createEndpoint('n1', 'e2', given, { ...endpoint, isInternal: true })),
+      ],
       ['P-NET-9 a container joins', scene((driver) => driver.join('n1', 'e1', '/run/docker/netns/1', endpoint))],
       ['P-NET-6 about an endpoint', scene((driver) => driver.endpointInfo('n1', 'e1'))],
       [
@@ -185,6 +189,7 @@ const log = (): Life => {
     labels: { z: '1', a: 'b' },
     logPath: '',
     options: { labels: 'a', env: 'X' },
+    deliveryOptions: { mode: 'non-blocking', 'max-buffer-size': '2m' },
   };
   // In place of a FIFO: a file that has ended.
   const File = '/dev/null';
