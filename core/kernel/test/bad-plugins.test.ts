@@ -46,10 +46,18 @@ async function acme(badly: Answer, greeting = json({ Implements: ['VolumeDriver'
 }
 
 const rows: readonly [what: string, answer: Answer, message: RegExp][] = [
-  ['junk', (response) => response.end('<html>hello</html>'), /VolumeDriver\.Create.*"acme".*not a JSON object/],
+  [
+    'junk',
+    (response) => response.end('<html>hello</html>'),
+    /VolumeDriver\.Create.*"acme".*"<html>hello.*not a JSON object/,
+  ],
   ['a list', (response) => response.end('[]'), /VolumeDriver\.Create.*"acme".*not a JSON object/],
-  ['204', (response) => response.writeHead(204).end(), /VolumeDriver\.Create: answered with status 204/],
-  ['201', (response) => response.writeHead(201).end('{}'), /VolumeDriver\.Create: \{\}/],
+  [
+    '204',
+    (response) => response.writeHead(204).end(),
+    /VolumeDriver\.Create: answered with status 204.*"acme".*only status 200/,
+  ],
+  ['201', (response) => response.writeHead(201).end('{}'), /VolumeDriver\.Create: \{\} \(status 201 of plugin "acme"/],
   ['an error in the wrong case', (response) => response.end('{"err":"no room"}'), /^no room$/],
   [
     'half a body',
@@ -106,8 +114,16 @@ test('a plugin that never answers is left when its caller leaves, and then left 
 });
 
 test.each([
-  ['lies about what it implements', json({ Implements: ['VolumeDriver'] }), /"acme" does not implement the requested/],
-  ['greets in the wrong case', json({ Implements: ['networkdriver'] }), /"acme" does not implement the requested/],
+  [
+    'lies about what it implements',
+    json({ Implements: ['VolumeDriver'] }),
+    /"acme" does not implement the requested.*names VolumeDriver$/,
+  ],
+  [
+    'greets in the wrong case',
+    json({ Implements: ['networkdriver'] }),
+    /"acme" does not.*names networkdriver; capital/,
+  ],
   ['greets with junk', 'hello', /Plugin\.Activate.*"acme".*not a JSON object/],
   ['greets with no list', json({ Implements: 'NetworkDriver' }), /"acme".*Plugin\.Activate has no list/],
 ])('a plugin that %s is no network driver', async (_what, greeting, message) => {

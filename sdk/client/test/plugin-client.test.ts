@@ -82,10 +82,18 @@ test.each([
   [{ text: '{"err": "no room"}' }, 'no room'],
   [{ text: '{"Err": "boom"}', status: 500 }, 'VolumeDriver.Create: boom'],
   [{ text: 'plain text', status: 500 }, 'VolumeDriver.Create: plain text'],
-  [{ text: '', status: 204 }, 'VolumeDriver.Create: answered with status 204'],
-  [{ text: '{}', status: 201 }, 'VolumeDriver.Create: {}'],
-  [{ text: 'junk' }, 'is not a JSON object'],
-  [{ text: '' }, 'is not a JSON object'],
+  [
+    { text: '', status: 204 },
+    'VolumeDriver.Create: answered with status 204 and an empty body (status 204 of plugin "',
+  ],
+  [{ text: '{}', status: 201 }, 'VolumeDriver.Create: {} (status 201 of plugin "'],
+  [{ text: '{}', status: 201 }, 'only status 200 with a JSON object is success'],
+  [{ text: 'junk' }, 'answered "junk", which is not a JSON object; "gantry-plugin test" shows'],
+  [
+    { text: `<html>\n${'x'.repeat(500)}` },
+    `answered "<html>\\n${'x'.repeat(53)}" … (507 bytes), which is not a JSON object`,
+  ],
+  [{ text: '' }, 'answered an empty body, which is not a JSON object'],
 ])('the answer %j is the error "%s"', async (answer, message) => {
   await plugin(answer);
   await expect(client().call(call)).rejects.toMatchObject({
