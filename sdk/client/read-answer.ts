@@ -52,7 +52,7 @@ const advice = '"gantry-plugin test" shows how its methods should answer';
 const QUOTED_CHARACTERS = 60;
 
 /** The beginning of an answer that nobody understands, on one line. */
-export function quoted(body: Buffer): string {
+function quoted(body: Buffer): string {
   if (body.length === 0) return 'an empty body';
   const start = body.subarray(0, 4 * QUOTED_CHARACTERS).toString('utf8');
   const shown = start.slice(0, QUOTED_CHARACTERS);
