@@ -10,7 +10,7 @@ import {
   secretProviderSuite,
   volumeDriverSuite,
 } from '../../conformance';
-import { shownRules } from './protocol-rules';
+import { notShown, ruleCounts, shownRules } from './protocol-rules';
 
 const root = resolve(__dirname, '../../..');
 
@@ -40,4 +40,14 @@ test('every rule that plugins are told about is judged by a suite', () => {
   ];
   const judged = new Set(suites.flatMap((suite) => suite.cases.map(({ rule }) => rule)));
   expect(Object.keys(protocolRules).filter((rule) => !judged.has(rule as keyof typeof protocolRules))).toEqual([]);
+});
+
+test('every rule is shown by a test, judged by a suite, or listed with the reason why not', () => {
+  const all = Object.entries(ruleCounts).flatMap(([part, count]) =>
+    Array.from({ length: count }, (_, index) => `P-${part}-${index + 1}`),
+  );
+  const proved = new Set([...Object.keys(shownRules), ...Object.keys(protocolRules)]);
+  expect(all.filter((rule) => !proved.has(rule))).toEqual(
+    Object.keys(notShown).sort((a, b) => all.indexOf(a) - all.indexOf(b)),
+  );
 });

@@ -13,6 +13,8 @@ const volumes = 'plugins/volumes/test';
 const ends = 'test/conformance';
 const foreign = 'plugins/networks/test/foreign-drivers.test.ts';
 const suites = 'sdk/conformance/test/suites.test.ts';
+const managed = 'test/cli/managed-plugins.test.ts';
+const manager = 'plugins/plugin-manager/test';
 
 /** Every rule of the Docker plugin protocol that the engine keeps, with the tests that show it. */
 export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
@@ -84,4 +86,40 @@ export const shownRules: Readonly<Record<string, readonly Shown[]>> = {
   'P-LOG-8': [[ends, 'docker logs -f follows until the container ends']],
   'P-LOG-9': [[ends, 'a plugin that cannot read back takes the log']],
   'P-LOG-10': [[ends, 'an option the plugin refuses keeps the container from starting']],
+  'P-ACT-4': [[client, 'network and address drivers say once what they can do']],
+  'P-AZ-10': [[authz, 'every route is asked about']],
+  'P-AZ-11': [['test/api/bypass.test.ts', 'a plugin that is to judge requests and is not there keeps']],
+  'P-AZ-13': [[managed, 'an authorization plugin judges while it is enabled, and leaves the chain']],
+  'P-IPAM-6': [[ends, 'an address driver that keeps no books is told them']],
+  'P-NET-8': [[ends, 'for a sandbox that is there']],
+  'P-NET-10': [[ends, 'ports are programmed through the network that is the way out']],
+  'P-KIND-1': [[managed, 'a plugin is created, enabled, used for volumes and logs']],
+  'P-MAN-1': [[manager, 'settings begin as the author wishes, and change where they may']],
+  'P-MAN-2': [[manager, 'settings begin as the author wishes']],
+  'P-PRIV-1': [[manager, 'privileges are asked for by name']],
+  'P-PRIV-2': [[manager, 'every granted privilege counts, the first of the sorted ones too']],
+  'P-PROP-1': [[managed, 'a plugin is created, enabled, used for volumes']],
+  'P-PROP-2': [[manager, 'links of a plugin lead where they lead for the plugin']],
+  'P-REG-1': [[managed, 'plugins go to a registry and come back']],
+  'P-RUN-1': [[managed, 'a plugin is created, enabled, used for volumes']],
+  'P-RUN-2': [[manager, 'what a plugin prints becomes lines of the log']],
+  'P-RUN-4': [[manager, 'a plugin that ends at once is started later and later']],
+  'P-RUN-5': [[managed, 'an enabled plugin outlives a killed daemon, comes back when it ends, and ends with']],
+  'P-RUN-6': [[managed, 'an enabled plugin outlives a killed daemon']],
+  'P-RUN-7': [[managed, 'a plugin is created, enabled, used for volumes']],
+};
+
+/** How many rules each part of the protocol has; they are numbered from 1. */
+export const ruleCounts = {
+  ...{ KIND: 2, DISC: 8, CALL: 9, ACT: 4, VOL: 10, NET: 11, IPAM: 7, AZ: 14, LOG: 10, MAN: 2, PRIV: 2 },
+  ...{ RUN: 7, PROP: 2, REG: 2, MET: 2, SEC: 2, CSI: 1 },
+} as const;
+
+/** Rules that no test shows, and why. */
+export const notShown: Readonly<Record<string, string>> = {
+  'P-CSI-1': 'plugins of cluster volumes are not served',
+  'P-DISC-6': 'the directories of a daemon without root are settings',
+  'P-KIND-2': 'nothing is done: plugins of others are neither started nor stopped',
+  'P-REG-2': 'the registries of the tests give no tokens for plugins',
+  'P-RUN-3': 'its waits are longer than a test should take',
 };
