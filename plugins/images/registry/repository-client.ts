@@ -45,10 +45,12 @@ export class RepositoryClient {
       method: 'HEAD',
       url: this.url(`manifests/${reference}`),
       headers: { Accept: acceptedManifests },
-      accept: [200],
+      accept: [200, 403],
       signal,
     });
     response.resume();
+    // Why it is denied is told to GET only.
+    if (response.statusCode === 403) return (await this.getManifest(reference, signal)).digest;
     const digest = response.headers['docker-content-digest'];
     return typeof digest === 'string' ? digest : undefined;
   }

@@ -329,6 +329,11 @@ test('credentials do not follow a redirect to another host', async () => {
 
 test.each<[string, (response: ServerResponse) => void, RegExp]>([
   ['403', (response) => response.writeHead(403).end(), /^pull access denied for HOST\/app, repository does not exist/],
+  [
+    '403 and why',
+    (response) => response.writeHead(403).end('{"errors":[{"code":"DENIED","message":"you may not"}]}'),
+    /^pull access denied for HOST\/app, repository does not exist or may require 'docker login': denied: you may not$/,
+  ],
   ['404', (response) => response.writeHead(404).end(), /^manifest for HOST\/app:v1 not found: manifest unknown/],
   ['429', (response) => response.writeHead(429).end(), /^toomanyrequests: .*HOST\/app:v1/],
   ['500', (response) => response.writeHead(500).end('oops'), /^failed to pull HOST\/app:v1: .*HTTP status: 500/],
