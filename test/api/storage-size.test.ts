@@ -102,7 +102,7 @@ for (const [type, driver, daemonOption] of [
         'code 0',
       );
       expect(limited()).toHaveLength(2);
-      await docker('rm', '-f', '-t', '0', 'small', 'other', 'free');
+      await docker('rm', '-f', 'small', 'other', 'free');
       await eventually('the limits to be lifted', () => limited().length === 0);
       await docker('rmi', 'from-small');
     });
@@ -124,10 +124,10 @@ for (const [type, driver, daemonOption] of [
         const refused = await daemon().cli.run(['create', '--storage-opt', option, 'busybox', 'true']);
         expect(refused.stderr).toContain(`Error response from daemon: ${message}`);
       }
-      await docker('rm', '-f', '-t', '0', 'first');
+      await docker('rm', '-f', 'first');
       await daemon().kill();
       await daemon().start();
-      await docker('rm', '-f', '-t', '0', 'second');
+      await docker('rm', '-f', 'second');
       await eventually('the limits to be lifted', () => limited().length === 0);
       expect(await docker('ps', '-aq')).toBe('');
     });
@@ -140,11 +140,16 @@ for (const [type, driver, daemonOption] of [
       await create('wider', '--storage-opt', 'size=40m');
       expect(await writes('usual', 30)).toMatch(/code 1\n20480$/);
       expect(await writes('wider', 30)).toMatch(/code 0\n40960$/);
-      await docker('rm', '-f', '-t', '0', 'usual', 'wider');
+      await docker('rm', '-f', 'usual', 'wider');
+      // With vfs a container holds its whole image.
+      const part = driver === 'vfs' ? 5 : 12;
       const built = await daemon().cli.run(['build', '-q', '-t', 'built', '--network', 'none', '-'], {
-        input: 'FROM busybox\nRUN dd if=/dev/zero of=/one bs=1M count=12\nRUN dd if=/dev/zero of=/two bs=1M count=12\n',
+        input: [
+          'FROM busybox',
+          ...['one', 'two'].map((name) => `RUN dd if=/dev/zero of=/${name} bs=1M count=${part}`),
+        ].join('\n'),
       });
-      expect(built.stderr).toBe('');
+      expect([built.code, built.code === 0 ? '' : built.stderr]).toEqual([0, '']);
       await eventually('the limits to be lifted', () => limited().length === 0);
       const script = `ls -l /one /two | wc -l; ${fill(driver === 'vfs' ? 1 : 15)}`;
       expect(
