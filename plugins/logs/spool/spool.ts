@@ -24,6 +24,8 @@ const FIRST = 1_000_000;
 interface Segment {
   readonly number: number;
   bytes: number;
+  /** Of these, what was delivered: more than nothing also for one that others were put in front of. */
+  delivered: number;
 }
 
 /** Batches that were read and are not delivered yet. */
@@ -45,8 +47,6 @@ export class Spool {
     readonly folder: string,
     private readonly maxBytes: number,
     private readonly segments: Segment[],
-    /** Bytes of the first segment that were delivered. */
-    private delivered: number,
   ) {}
 
   /** @param folder made when there is something to keep */
@@ -57,11 +57,13 @@ export class Spool {
     } catch {
       // Nothing was kept.
     }
-    const segments = names.sort().map((name) => ({
-      number: Number(name.slice(0, -SUFFIX.length)),
-      bytes: statSync(join(folder, name)).size,
-    }));
-    return new Spool(folder, maxBytes, segments, deliveredOf(folder, segments[0]));
+    const positions = positionsIn(folder);
+    const segments = names.sort().map((name) => {
+      const number = Number(name.slice(0, -SUFFIX.length));
+      const bytes = statSync(join(folder, name)).size;
+      return { number, bytes, delivered: Math.min(positions.get(number) ?? 0, bytes) };
+    });
+    return new Spool(folder, maxBytes, segments);
   }
 
   get isEmpty(): boolean {
@@ -75,7 +77,7 @@ export class Spool {
 
   /** What of it was not delivered. */
   get undelivered(): number {
-    return this.bytes - this.delivered;
+    return this.segments.reduce((sum, { bytes, delivered }) => sum + bytes - delivered, 0);
   }
 
   /**
@@ -97,13 +99,11 @@ export class Spool {
     if (frames.length === 0) return;
     this.makeFolder();
     const number = (this.segments[0]?.number ?? FIRST) - 1;
+    // There may have been one of this number.
+    this.notePositions();
     writeFileSync(this.pathOf(number), frames, { mode: 0o600 });
-    // The one that was first is delivered from its start on again unless nothing of it was.
-    this.segments.unshift({ number, bytes: frames.length });
-    this.skipped = { number: this.segments[1]?.number ?? 0, bytes: this.delivered };
-    this.setDelivered(0);
+    this.segments.unshift({ number, bytes: frames.length, delivered: 0 });
   }
-  private skipped: { number: number; bytes: number } | undefined;
 
   /** The oldest batches; undefined when there are none. Asked again it gives the same until they are delivered. */
   async next(): Promise<SpooledBatches | undefined> {
@@ -112,14 +112,14 @@ export class Spool {
     const file = await open(this.pathOf(segment.number), 'r');
     try {
       for (let wanted = BLOCK_BYTES; ; wanted *= 2) {
-        const block = Buffer.allocUnsafe(Math.min(wanted, segment.bytes - this.delivered));
-        const { bytesRead } = await file.read(block, 0, block.length, this.delivered);
+        const block = Buffer.allocUnsafe(Math.min(wanted, segment.bytes - segment.delivered));
+        const { bytesRead } = await file.read(block, 0, block.length, segment.delivered);
         const decoder = new LogEntryDecoder();
         const batches = toLogBatches(decoder.push(block.subarray(0, bytesRead)));
         const bytes = bytesRead - decoder.pendingBytes;
         // Half an entry at the end of a file is what a crash left.
         if (batches.length > 0) return { batches, bytes };
-        if (block.length === segment.bytes - this.delivered) return { batches: [], bytes: block.length };
+        if (block.length === segment.bytes - segment.delivered) return { batches: [], bytes: block.length };
       }
     } finally {
       await file.close();
@@ -130,13 +130,14 @@ export class Spool {
   advance({ bytes }: SpooledBatches): void {
     const [segment] = this.segments;
     if (segment === undefined) return;
-    this.setDelivered(this.delivered + bytes);
-    if (this.delivered < segment.bytes) return;
+    segment.delivered += bytes;
+    if (segment.delivered < segment.bytes) {
+      this.notePositions();
+      return;
+    }
     if (this.writer?.segment === segment) this.closeWriter();
     this.segments.shift();
     rmSync(this.pathOf(segment.number), { force: true });
-    const next = this.segments[0];
-    this.setDelivered(this.skipped !== undefined && next?.number === this.skipped.number ? this.skipped.bytes : 0);
     if (this.isEmpty) this.remove();
   }
 
@@ -149,7 +150,6 @@ export class Spool {
   remove(): void {
     this.closeWriter();
     this.segments.length = 0;
-    this.delivered = 0;
     // At once: the next batch makes it anew.
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -159,7 +159,7 @@ export class Spool {
     this.closeWriter();
     this.makeFolder();
     // Never one that an earlier daemon wrote: it may end with half an entry.
-    const segment = { number: (this.segments.at(-1)?.number ?? FIRST) + 1, bytes: 0 };
+    const segment = { number: (this.segments.at(-1)?.number ?? FIRST) + 1, bytes: 0, delivered: 0 };
     const fd = openSync(this.pathOf(segment.number), 'wx', 0o600);
     this.segments.push(segment);
     this.writer = { fd, segment };
@@ -171,11 +171,10 @@ export class Spool {
     this.writer = undefined;
   }
 
-  private setDelivered(bytes: number): void {
-    this.delivered = bytes;
-    const [segment] = this.segments;
-    if (segment !== undefined)
-      writeFileSync(join(this.folder, POSITION), `${segment.number} ${bytes}\n`, { mode: 0o600 });
+  private notePositions(): void {
+    const begun = this.segments.filter(({ delivered }) => delivered > 0);
+    const lines = begun.map(({ number, delivered }) => `${number} ${delivered}\n`);
+    writeFileSync(join(this.folder, POSITION), lines.join(''), { mode: 0o600 });
   }
 
   private makeFolder(): void {
@@ -187,11 +186,12 @@ export class Spool {
   }
 }
 
-function deliveredOf(folder: string, first: Segment | undefined): number {
+/** What was delivered of each segment. */
+function positionsIn(folder: string): Map<number, number> {
   try {
-    const [number, bytes] = readFileSync(join(folder, POSITION), 'utf8').split(' ').map(Number);
-    return number === first?.number ? Math.min(bytes!, first!.bytes) : 0;
+    const lines = readFileSync(join(folder, POSITION), 'utf8').trim().split('\n');
+    return new Map(lines.map((line) => line.split(' ').map(Number) as [number, number]));
   } catch {
-    return 0;
+    return new Map();
   }
 }

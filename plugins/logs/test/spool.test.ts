@@ -365,3 +365,24 @@ test('many kept batches are given at once to a driver that gathers them, and aga
   expect(taken).toEqual(['1\n', '2\n', '3\n', '4\n']);
   await writer.close();
 });
+
+test('what was delivered of a file stays delivered, however often something is put in front of it', async () => {
+  const texts = async (spool: Spool) => {
+    const all: string[] = [];
+    for (let next = await spool.next(); next !== undefined; next = await spool.next()) {
+      all.push(...next.batches.map(({ data }) => String(data)));
+      spool.advance(next);
+    }
+    return all;
+  };
+  const spool = Spool.open(folder, 10_000_000);
+  const big = (number: number) => batch(`${number} ${'x'.repeat(200_000)}\n`, BigInt(number));
+  for (const number of [1, 2, 3]) spool.append(big(number));
+  const first = (await spool.next())!;
+  expect(first.batches).toHaveLength(1);
+  spool.advance(first);
+  for (const text of ['b\n', 'a\n']) spool.prepend([batch(text)]);
+  spool.close();
+  const numbers = (await texts(Spool.open(folder, 10_000_000))).map((text) => text[0]);
+  expect(numbers).toEqual(['a', 'b', '2', '3']);
+});
