@@ -4,7 +4,8 @@ import { daemonForSuite } from '../support/daemon';
 
 const daemon = daemonForSuite();
 
-const parts = 'run errors exec attach wait life lists networks volumes images origins elsewhere events'.split(' ');
+const parts =
+  'run errors exec attach wait life lists networks volumes images origins buildkit sidecar elsewhere events'.split(' ');
 
 test.each(parts)('docker-py: %s', (part) => {
   const script = join(__dirname, 'docker_py.py');

@@ -1,6 +1,7 @@
 """Walks through the docker package for Python. Usage: docker_py.py HOST PART"""
 import io
 import sys
+import tarfile
 import threading
 import time
 
@@ -180,6 +181,34 @@ def origins():
     assert 'ContainerConfig' not in client.images.get('py/origins').attrs
     client.images.remove('py/origins:made')
     client.images.remove('py/origins')
+
+
+def buildkit():
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode='w') as archive:
+        for name, text in ('Dockerfile', b'FROM busybox\nARG v\nCOPY a /a\nRUN test $v = 1\n'), ('a', b'here'):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
+    url = client.api._url('/build')
+    options = {'version': '2', 't': 'py/kit', 'buildargs': '{"v": "1"}'}
+    reply = client.api._post(url, params=options, data=context.getvalue(), headers={'Content-Type': 'application/x-tar'}, stream=True)
+    *_, last = client.api._stream_helper(reply, decode=True)
+    assert last == {'id': 'moby.image.id', 'aux': {'ID': client.images.get('py/kit').id}}, last
+    assert containers.run('py/kit', 'cat /a', remove=True) == b'here'
+    client.images.remove('py/kit')
+    fails(APIError, lambda: client.api._result(client.api._post(url, params={'version': '2', 'remote': 'client-session'})),
+          'needs the session of its client')
+
+
+def sidecar():
+    box = containers.create('busybox', 'sleep 600')
+    served = box.commit('py/served', changes=['EXPOSE 80'])
+    box.start()
+    beside = containers.run('py/served', 'hostname', network_mode=f'container:{box.id}', remove=True)
+    assert beside.decode().strip() == box.id[:12], beside
+    fails(APIError, lambda: containers.create('busybox', ports=[80], network_mode=f'container:{box.id}'), 'conflicting options')
+    client.images.remove(served.id)
 
 
 def elsewhere():

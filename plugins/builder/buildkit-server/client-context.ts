@@ -15,6 +15,7 @@ import type { Builder } from '../engine/builder';
 import type { BuildInput } from '../engine/run-build';
 import type { BuildPlan } from '../engine/stage-plan';
 import { violation } from '../lint/lint-dockerfile';
+import { noSession } from '../session/client-sessions';
 import { fetchFiles } from '../session/file-sync';
 import { fetchUpload, uploadPrefix } from '../session/upload';
 import { findingsOf } from './dockerfile-checks';
@@ -35,7 +36,7 @@ export class ClientContext implements ContextTrees {
 
   constructor(
     private readonly builder: Builder,
-    private readonly session: ClientHttp2Session,
+    private readonly session: ClientHttp2Session | undefined,
     private readonly options: FrontendOptions,
     private readonly progress: VertexProgress,
     private readonly folder: string,
@@ -129,6 +130,11 @@ export class ClientContext implements ContextTrees {
     return isGit ? `[internal] load git source ${remote}` : '[internal] load remote build context';
   }
 
+  private client(): ClientHttp2Session {
+    if (this.session === undefined) throw noSession();
+    return this.session;
+  }
+
   private async remoteTree(remote: string, dockerfile: string): Promise<SourceTree> {
     const isUpload = remote.startsWith(uploadPrefix);
     const vertex = this.progress.open(this.remoteName(remote));
@@ -136,7 +142,7 @@ export class ClientContext implements ContextTrees {
     try {
       const folder = await this.newFolder();
       const body =
-        this.options.upload ?? (isUpload ? fetchUpload(this.session, remote, this.signal) : Readable.from([]));
+        this.options.upload ?? (isUpload ? fetchUpload(this.client(), remote, this.signal) : Readable.from([]));
       const request = { remote: isUpload ? '' : remote, dockerfile, body };
       const tree = await openRemoteTree(request, folder, this.builder.files, this.signal);
       vertex.end();
@@ -195,7 +201,7 @@ export class ClientContext implements ContextTrees {
     const task = vertex.task(`transferring ${label}:`);
     const folder = await this.newFolder();
     const tree = await fetchFiles(
-      this.session,
+      this.client(),
       { directory, paths, excludes },
       folder,
       (total) => task.at(total),

@@ -100,7 +100,7 @@ class FrontendBuild {
   ) {}
 
   static async open(job: SolveJob, options: FrontendOptions, builder: Builder): Promise<FrontendBuild> {
-    const session = await builder.sessions.get(job.session, job.signal);
+    const session = job.session === '' ? undefined : await builder.sessions.get(job.session, job.signal);
     let source: { file: string; text: string } | undefined;
     let context: ClientContext | undefined;
     const progress = new VertexProgress(job.log, job.ref, () => context?.names ?? 0);

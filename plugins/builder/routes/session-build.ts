@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
   type ApiReply,
   type ApiRequest,
-  conflict,
   errorMessage,
   invalidParameter,
   type ProgressMessage,
@@ -61,10 +61,11 @@ export class Uploads {
 }
 
 /**
- * A build whose client speaks BuildKit, but asks for it by POST /build, as the docker CLI did before it had buildx:
- * the files come over the session, the status goes into the answer.
+ * A build whose client speaks BuildKit, but asks for it by POST /build. The docker CLI did so before it had buildx: the
+ * files come over the session, the status goes into the answer. Libraries send the files as the body, and may have no
+ * session.
  *
- * @throws invalid-parameter  no session, or a query that cannot be read
+ * @throws invalid-parameter  files are to come from nowhere, or a query that cannot be read
  */
 export async function buildOfSession(
   request: ApiRequest,
@@ -78,10 +79,11 @@ export async function buildOfSession(
     await uploads.offer(id.slice(uploadRequest.length + 1), request.body, request.signal);
     return reply.empty(200);
   }
-  const session = query.get('session') ?? '';
-  if (session === '') throw invalidParameter('a build with version=2 needs the session of its client (session=<id>)');
-  if (id === '') throw invalidParameter('a build with version=2 needs a buildid');
-  const solve = await solveOf(request, id, builder, uploads);
+  const remote = query.get('remote') ?? '';
+  if (remote === 'client-session' && !query.get('session'))
+    throw invalidParameter('remote=client-session needs the session of its client (session=<id>)');
+  if (remote === uploadRequest && id === '') throw invalidParameter('remote=upload-request needs a buildid');
+  const solve = await solveOf(request, id === '' ? randomUUID() : id, builder, uploads);
   return reply.stream(200, 'application/json', async (out, gone) => {
     const send = (message: ProgressMessage) => {
       if (out.writable) out.write(progressLine(message));
@@ -115,9 +117,8 @@ async function solveOf(
   const parsed = parseBuildQuery({ query, headers }, builder.images);
   if (parsed.squash) throw invalidParameter('squash is not supported by BuildKit: use the classic builder');
   const remote = query.get('remote') ?? '';
-  if (remote === '') throw conflict('a build with version=2 needs a context: remote=client-session, or an address');
-  body.resume();
-  const isUpload = remote === uploadRequest;
+  if (remote !== '') body.resume();
+  const upload = remote === '' ? body : remote === uploadRequest ? await uploads.take(id, signal) : undefined;
   return {
     ref: id,
     hasDefinition: false,
@@ -139,8 +140,8 @@ async function solveOf(
         quiet: false,
       },
       subrequest: '',
-      remote: isUpload ? uploadPrefix : remote === 'client-session' ? '' : remote,
-      ...(isUpload ? { upload: await uploads.take(id, signal) } : {}),
+      remote: upload !== undefined ? uploadPrefix : remote === 'client-session' ? '' : remote,
+      ...(upload === undefined ? {} : { upload }),
       contextDirectory: 'context',
       dockerfileDirectory: 'dockerfile',
       hasOwnDockerfile: false,

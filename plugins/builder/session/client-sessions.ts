@@ -28,6 +28,7 @@ export class ClientSessions {
 
   /** A session the client opens before its build, or right after. @throws invalid-parameter  it does not come */
   async get(id: string, signal: AbortSignal): Promise<ClientHttp2Session> {
+    if (id === '') throw noSession();
     const present = this.sessions.get(id);
     if (present !== undefined) return present;
     const waiting = this.waiting.get(id) ?? new Set();
@@ -44,3 +45,6 @@ export class ClientSessions {
     return found;
   }
 }
+
+export const noSession = () =>
+  invalidParameter('this build has no session of its client to ask for files or secrets: open one by POST /session');

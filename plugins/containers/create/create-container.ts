@@ -58,7 +58,11 @@ export async function createContainer(
 
   const config = mergeConfig(request.config, image.config);
   const completed = completeHostConfig(request.hostConfig, engine);
-  const warnings = [...(request.warnings ?? []), ...validateContainer(config, completed, engine.settings, engine.host)];
+  const askedPorts = request.config.ExposedPorts ?? {};
+  const warnings = [
+    ...(request.warnings ?? []),
+    ...validateContainer(config, completed, engine.settings, engine.host, askedPorts),
+  ];
   const limits = adaptLimits(completed, engine.host.limits);
   const hostConfig = limits.host;
   warnings.push(...limits.warnings);

@@ -4,8 +4,16 @@ import type { ContainerConfig, HostConfig } from '../config/container-config';
 
 const fail = (what: string) => invalidParameter(`conflicting options: ${what}`);
 
-/** @throws invalid-parameter  what the network mode, names and addresses of a request contradict */
-export function validateNetworkOptions(config: ContainerConfig, host: HostConfig): void {
+/**
+ * @param asked the ports the client wants exposed. Those of the image do no harm: who joins another container's network
+ * has none of its own.
+ * @throws invalid-parameter  what the network mode, names and addresses of a request contradict
+ */
+export function validateNetworkOptions(
+  config: ContainerConfig,
+  host: HostConfig,
+  asked: ContainerConfig['ExposedPorts'] = config.ExposedPorts,
+): void {
   const mode = host.NetworkMode;
   const joins = mode === 'container' || mode.startsWith('container:');
   if (joins && mode.split(':')[1] === undefined)
@@ -25,8 +33,7 @@ export function validateNetworkOptions(config: ContainerConfig, host: HostConfig
   if ((host.ExtraHosts?.length ?? 0) > 0) throw fail('custom host-to-IP mapping and the network mode');
   if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts)
     throw fail('port publishing and the container type network mode');
-  if (Object.keys(config.ExposedPorts ?? {}).length > 0)
-    throw fail('port exposing and the container type network mode');
+  if (Object.keys(asked ?? {}).length > 0) throw fail('port exposing and the container type network mode');
 }
 
 function validateNames(host: HostConfig): void {

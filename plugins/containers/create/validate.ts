@@ -22,9 +22,10 @@ export function validateContainer(
   host: HostConfig,
   settings: Pick<DaemonSettings, 'cgroupDriver'>,
   facts: Pick<HostFacts, 'appArmor'> = { appArmor: undefined },
+  askedPorts: ContainerConfig['ExposedPorts'] = config.ExposedPorts,
 ): string[] {
   validateConfig(config);
-  validateNetworkOptions(config, host);
+  validateNetworkOptions(config, host, askedPorts);
   parsePortBindings(host.PortBindings);
   validateRestartPolicy(host.RestartPolicy, host.AutoRemove);
   normalizeCapabilities(host.CapAdd ?? [], 'CapAdd');
