@@ -207,7 +207,8 @@ def sidecar():
     box.start()
     beside = containers.run('py/served', 'hostname', network_mode=f'container:{box.id}', remove=True)
     assert beside.decode().strip() == box.id[:12], beside
-    fails(APIError, lambda: containers.create('busybox', ports=[80], network_mode=f'container:{box.id}'), 'conflicting options')
+    fails(APIError, lambda: client.api.create_container(
+        'busybox', ports=[80], host_config=client.api.create_host_config(network_mode=f'container:{box.id}')), 'conflicting options')
     client.images.remove(served.id)
 
 
