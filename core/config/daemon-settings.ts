@@ -73,7 +73,7 @@ export function toDaemonSettings(values: ConfigValues, engineId: string): Daemon
     initPath: values['init-path'],
     noNewPrivileges: values['no-new-privileges'],
     seccompProfile: values['seccomp-profile'] === 'builtin' ? undefined : values['seccomp-profile'] || undefined,
-    cdiSpecDirs: values['cdi-spec-dirs'].filter((directory) => directory !== ''),
+    cdiSpecDirs: values.features.cdi === false ? [] : values['cdi-spec-dirs'].filter((directory) => directory !== ''),
     cpuRealtimePeriodUs: values['cpu-rt-period'],
     cpuRealtimeRuntimeUs: values['cpu-rt-runtime'],
     liveRestore: values['live-restore'],

@@ -1,6 +1,7 @@
 import type { SystemInfo } from '@gantry/sdk';
 import { renderListItem, statusText } from './api/render-list';
 import { shownImages } from './api/shown-images';
+import { readCdiDevices } from './cdi/cdi-devices';
 import { type Component, INIT_NAME, runtimeComponents } from './components';
 import type { Engine } from './engine';
 import { countStates } from './metrics';
@@ -18,6 +19,9 @@ export function systemInfo(engine: Engine): SystemInfo {
       const programs = await components();
       const init = programs.find(({ Name }) => Name === INIT_NAME);
       const commit = (program?: Component) => ({ ID: program?.Details.GitCommit || program?.Version || 'N/A' });
+      const discovered = [...(await readCdiDevices(settings.cdiSpecDirs)).edits.keys()]
+        .sort()
+        .map((ID) => ({ Source: 'cdi', ID }));
       const profile = settings.seccompProfile ?? 'builtin';
       return {
         Containers: engine.index.size,
@@ -48,6 +52,7 @@ export function systemInfo(engine: Engine): SystemInfo {
         PidsLimit: host.limits.pids,
         OomKillDisable: host.limits.oomKillDisable,
         CDISpecDirs: settings.cdiSpecDirs,
+        ...(discovered.length > 0 ? { DiscoveredDevices: discovered } : {}),
         Warnings: limitWarnings(engine),
       };
     },

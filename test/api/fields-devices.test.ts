@@ -105,7 +105,9 @@ test('a device nobody describes is named, and the container stays as it was made
     500,
     expect.stringMatching(/CDI device injection failed: unresolvable CDI devices acme\.com\/wheel=fifth.*broken\.json/),
   ]);
-  expect((await api().get(`/containers/${id}/json`)).json().State).toMatchObject({ Status: 'created', ExitCode: 128 });
+  const { State, HostConfig } = (await api().get(`/containers/${id}/json`)).json();
+  expect(State).toMatchObject({ Status: 'created', ExitCode: 128 });
+  expect(HostConfig.DeviceRequests).toEqual([{ ...DeviceRequests[0], Count: 0, Capabilities: null, Options: null }]);
   await api().delete(`/containers/${id}`);
   const other = { Driver: 'nimbus', Capabilities: [['cloud']], Options: { a: 'b' } };
   await expect(startContainer(daemon(), { HostConfig: { DeviceRequests: [other] } })).rejects.toThrow(
@@ -113,6 +115,11 @@ test('a device nobody describes is named, and the container stays as it was made
   );
 });
 
-test('info tells where CDI files are looked for', async () => {
-  expect((await api().get('/info')).json().CDISpecDirs).toEqual(directories);
+test('info tells where CDI files are looked for and what was found', async () => {
+  const { CDISpecDirs, DiscoveredDevices } = (await api().get('/info')).json();
+  expect(CDISpecDirs).toEqual(directories);
+  expect(DiscoveredDevices).toEqual([
+    { Source: 'cdi', ID: 'acme.com/wheel=left' },
+    ...['0', '1', 'all'].map((name) => ({ Source: 'cdi', ID: `nvidia.com/gpu=${name}` })),
+  ]);
 });

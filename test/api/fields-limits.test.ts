@@ -246,19 +246,17 @@ test('a container joins the namespaces of another that runs and shares', async (
 
   const closed = await startContainer(daemon(), { HostConfig: { IpcMode: 'private' } }, 'closed');
   await expect(outputOf(daemon(), 'true', { HostConfig: { IpcMode: 'container:closed' } })).rejects.toThrow(
-    /409 .*non-shareable IPC/,
+    /400 .*failed to join IPC namespace: container .*non-shareable IPC/,
   );
   await api().post(`/containers/${closed}/kill`);
-  for (const [field, what] of [
-    ['PidMode', 'PID'],
-    ['NetworkMode', 'network'],
-  ]) {
-    const id = await createContainer(daemon(), { HostConfig: { [field!]: 'container:closed' } });
+  for (const [field, status, message] of [
+    ['PidMode', 500, `failed to join PID namespace: container ${closed} is not running`],
+    ['IpcMode', 409, `failed to join IPC namespace: container ${closed} is not running`],
+    ['NetworkMode', 409, `cannot join network of a non running container: ${closed}`],
+  ] as const) {
+    const id = await createContainer(daemon(), { HostConfig: { [field]: 'container:closed' } });
     const answer = await api().post(`/containers/${id}/start`);
-    expect([answer.status, answer.json().message]).toEqual([
-      409,
-      expect.stringContaining(`cannot join ${what} of a non running container: ${closed}`),
-    ]);
+    expect([answer.status, answer.json().message]).toEqual([status, expect.stringContaining(message)]);
     expect((await inspect(id)).State).toMatchObject({ Status: 'created', ExitCode: 128, Running: false });
     await remove(id);
   }

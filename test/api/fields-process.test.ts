@@ -88,7 +88,7 @@ test('health checks keep their intervals, start period and retries', async () =>
       StartPeriod: 60 * SECOND,
       StartInterval: 0.1 * SECOND,
     }),
-    start({ ...often, Test: ['CMD', 'sleep', '60'], Timeout: 0.2 * SECOND, Retries: 1 }),
+    start({ ...often, Test: ['CMD', 'sh', '-c', 'echo so far; sleep 60'], Timeout: 0.5 * SECOND, Retries: 1 }),
   ]);
   const health = async (id: string) => (await inspect(id)).State.Health;
   await eventually('the failing one', async () => (await health(bad)).Status === 'unhealthy');
@@ -97,7 +97,7 @@ test('health checks keep their intervals, start period and retries', async () =>
   await outputIn(daemon(), starting, 'touch /ready');
   await eventually('the one that starts', async () => (await health(starting)).Status === 'healthy');
   await eventually('the slow one', async () => (await health(slow)).Status === 'unhealthy');
-  expect((await health(slow)).Log[0].Output).toContain('exceeded timeout');
+  expect((await health(slow)).Log[0].Output).toBe('Health check exceeded timeout (500ms): so far\n');
   await Promise.all([bad, starting, slow].map(remove));
 });
 

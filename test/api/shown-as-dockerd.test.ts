@@ -194,6 +194,59 @@ test('only who asks for another protocol is told which one the stream has', asyn
   await remove('streaming');
 });
 
+test('the start of an exec decides how its output comes, not its creation', async () => {
+  await create('shaped', { Cmd: ['sleep', '60'] });
+  await api().post('/containers/shaped/start');
+  const outputOf = async (create: object, start: object) => {
+    const Cmd = ['sh', '-c', 'echo out; echo err >&2'];
+    const body = { Cmd, AttachStdout: true, AttachStderr: true, ...create };
+    const { Id } = (await api().post('/containers/shaped/exec', body)).json();
+    return (await api().post(`/exec/${Id}/start`, start)).text;
+  };
+  const frame = (stream: number, line: string) => `${String.fromCharCode(stream, 0, 0, 0, 0, 0, 0)}${line}`;
+  expect(await outputOf({}, { Tty: true })).toBe('out\n');
+  const ofTerminal = await outputOf({ Tty: true }, {});
+  expect(ofTerminal.startsWith(frame(1, ''))).toBe(true);
+  expect(ofTerminal).toContain('err\r\n');
+  await remove('shaped');
+});
+
+test('a body is judged before what it is about, and an unknown user before an exec is made', async () => {
+  await create('strict', { Cmd: ['sleep', '60'] });
+  await api().post('/containers/strict/start');
+  const raw = (path: string, body: string, type = 'application/json') =>
+    api().request('POST', path, { body, headers: { 'Content-Type': type } });
+  const refusal = ({ status, json }: Awaited<ReturnType<typeof raw>>) => [status, json<{ message: string }>().message];
+  for (const path of [
+    '/containers/nope/exec',
+    '/exec/nope/start',
+    '/containers/nope/update',
+    '/plugins/pull',
+    '/plugins/nope/upgrade',
+  ]) {
+    expect(refusal(await raw(path, '{}', 'text/plain'))).toEqual([
+      400,
+      expect.stringMatching(/^unsupported Content-Type header \(text\/plain\)/),
+    ]);
+    expect(refusal(await raw(path, '{invalid'))).toEqual([400, expect.stringMatching(/^invalid JSON: /)]);
+    expect(refusal(await raw(path, '{} trailing'))).toEqual([400, 'unexpected content after JSON']);
+  }
+  expect(refusal(await api().post('/containers/strict/exec', { Cmd: ['true'], User: 'nobody-here' }))).toEqual([
+    400,
+    'unable to find user nobody-here: no matching entries in passwd file',
+  ]);
+  expect((await inspect('strict')).ExecIDs).toBeNull();
+  await remove('strict');
+});
+
+test('the root as a whole and what is in it are different archives', async () => {
+  await create('rooted');
+  const folder = async (path: string) =>
+    /\0(\.?\/bin)\/\0/.exec((await api().get(`/containers/rooted/archive?path=${path}`)).text)?.[1];
+  expect(await Promise.all(['/', '/.', '.', './', '/./'].map(folder))).toEqual(['/bin', ...Array(4).fill('./bin')]);
+  await remove('rooted');
+});
+
 test('images tell how many containers use them, from 1.51 on', async () => {
   await create('user');
   const counted = async (version: string) => (await api().get(`/${version}/images/json`)).json()[0].Containers;

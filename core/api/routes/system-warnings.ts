@@ -24,5 +24,5 @@ export function systemWarnings(
 
 function exposure(url: string): string {
   const lack = url.startsWith('https:') ? 'TLS client verification' : 'encryption';
-  return `WARNING: API is accessible on ${url} without ${lack}.\n         Whoever reaches it is root on this host: serve a unix socket, or demand client certificates\n         with "tlsverify".`;
+  return `WARNING: API is accessible on ${url} without ${lack}.\n         Access to the remote API is equivalent to root access on the host: serve a unix socket, or demand\n         client certificates with "tlsverify".`;
 }

@@ -1,9 +1,11 @@
 import { boolean, type ConfigProblem, type ConfigSchema, escapePointer, string } from '@gantry/sdk';
 import { flagOf, key } from '../key';
 
-/** Features that dockerd can switch, and which way they stand here for good. */
+/** `buildkit`: which builder clients are told to take, both are there; `cdi`: whether "cdi-spec-dirs" are looked at. */
+const switchable: ReadonlySet<string> = new Set(['buildkit', 'cdi']);
+
+/** Further features that dockerd can switch, and which way they stand here for good. */
 const standing: Readonly<Record<string, { readonly is: boolean; readonly reason: string }>> = {
-  cdi: { is: true, reason: 'CDI devices are always on; take the folders out of "cdi-spec-dirs" instead' },
   'containerd-snapshotter': { is: false, reason: 'layers are kept without containerd' },
 };
 
@@ -15,8 +17,7 @@ const features: ConfigSchema<Readonly<Record<string, boolean>>> = {
     const problems: ConfigProblem[] = [];
     for (const [name, wanted] of Object.entries(value)) {
       const at = `${pointer}/${escapePointer(name)}`;
-      // Which builder clients are told to take; both are there.
-      if (name === 'buildkit' && typeof wanted === 'boolean') continue;
+      if (switchable.has(name) && typeof wanted === 'boolean') continue;
       const known = Object.hasOwn(standing, name) ? standing[name]! : { is: false, reason: 'there is no such feature' };
       if (typeof wanted !== 'boolean')
         problems.push({ pointer: at, message: `expected true or false, got ${JSON.stringify(wanted)}` });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCommandLine } from '../command-line';
+import { toDaemonSettings } from '../daemon-settings';
 import { diffConfig } from '../diff';
 import { ConfigurationError, renderProblem } from '../problem';
 import { keysWithoutEffect, readConfiguration } from '../read-configuration';
@@ -184,7 +185,11 @@ test('features are taken where they are as asked for, and refused by name where 
     'containerd-snapshotter': false,
   });
   expect(read({ features: { buildkit: true } }).values.features).toEqual({ buildkit: true });
-  expect(problemsOf({ features: { cdi: false } })[0]).toMatch(/\(\/features\/cdi\): .*cannot be false: CDI/);
+  expect(problemsOf({ features: { 'containerd-snapshotter': true } })[0]).toMatch(
+    /\(\/features\/containerd-snapshotter\): .*cannot be true: layers/,
+  );
+  const cdiDirectories = (...flags: string[]) => toDaemonSettings(read({}, ...flags).values, 'engine').cdiSpecDirs;
+  expect([cdiDirectories('--feature=cdi=false'), cdiDirectories('--feature=cdi').length]).toEqual([[], 2]);
   expect(problemsOf({}, '--feature', 'made-up')[0]).toContain('there is no such feature');
   expect(problemsOf({}, '--feature', 'cdi=maybe')[0]).toContain('name=true');
 });

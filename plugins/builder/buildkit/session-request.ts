@@ -6,10 +6,12 @@ export const exposed = 'x-docker-expose-session-';
 
 /** @throws invalid-parameter  no session is named, or it speaks another protocol */
 export function sessionIdOf(headers: IncomingHttpHeaders): string {
+  const protocol = text(headers.upgrade);
+  if (protocol === '') throw invalidParameter('no upgrade proto in request: a session needs the header Upgrade: h2c');
+  if (protocol.toLowerCase() !== 'h2c')
+    throw invalidParameter(`protocol ${protocol} not supported: sessions speak h2c`);
   const id = text(headers[`${exposed}uuid`]);
   if (id === '') throw invalidParameter('a session needs the header X-Docker-Expose-Session-Uuid');
-  if (text(headers.upgrade).toLowerCase() !== 'h2c')
-    throw invalidParameter(`protocol ${text(headers.upgrade)} not supported: sessions speak h2c`);
   return id;
 }
 

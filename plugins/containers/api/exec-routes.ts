@@ -17,8 +17,9 @@ export function execRoutes(engine: Engine): ApiRoute[] {
       shims: execShims,
       handle: async (request) => {
         const reference = request.params.id ?? '';
-        engine.index.get(reference);
+        // As for dockerd, a body that cannot be read is told before a container that does not exist.
         const config = await parseExec(request);
+        engine.index.get(reference);
         parseDetachKeys(config.detachKeys);
         return reply.json(201, { Id: (await createExec(reference, config, engine)).id });
       },
@@ -29,16 +30,17 @@ export function execRoutes(engine: Engine): ApiRoute[] {
       shims: execShims,
       flags: { hijack: true },
       handle: async (request) => {
+        const { Detach, Tty, ConsoleSize } = execStartDocument.decode(await request.json(), '');
         const exec = findExec(request.params.id ?? '', engine);
-        const { Detach, ConsoleSize } = execStartDocument.decode(await request.json(), '');
         assertExecStartable(exec);
-        if (ConsoleSize && ConsoleSize.length === 2) exec.config = { ...exec.config, consoleSize: ConsoleSize };
+        if (Tty && ConsoleSize && ConsoleSize.length === 2) exec.config = { ...exec.config, consoleSize: ConsoleSize };
         if (Detach) {
           await runDetached(exec, engine);
           return reply.empty(200);
         }
-        return reply.hijack(hijackType(request, exec.config.terminal), (connection) =>
-          attachExec(exec, connection, engine),
+        // Whoever starts it says how the output is to come, whatever it was created with.
+        return reply.hijack(hijackType(request, Tty), (connection) =>
+          attachExec(exec, connection, { raw: Tty }, engine),
         );
       },
     },

@@ -53,8 +53,8 @@ export function observeRoutes(engine: Engine): ApiRoute[] {
       shims: updateShims,
       handle: async (request) => {
         const reference = request.params.id ?? '';
-        engine.index.get(reference);
         const asked = updateDocument.decode(await request.json(), '');
+        engine.index.get(reference);
         // Not looked at any more since 1.42.
         if (apiVersionAtLeast(request.apiVersion, '1.42')) delete asked.KernelMemory;
         const warnings = await updateContainer(reference, asked, engine);

@@ -75,9 +75,9 @@ function resolvable(path: string): string {
   return path.endsWith('/') || path.endsWith('/.') ? posix.join(clean, '.', '/') : clean;
 }
 
-/** `/a/b` is archived as `b`, `/a/.` as `.`, the root as names that begin with a slash. */
+/** `/a/b` is archived as `b`, `/a/.` and `/./` as `.`, the root as names that begin with a slash. */
 function nameInArchive(path: string): string {
-  if (posix.normalize(path) === '/') return '';
+  if (posix.normalize(path) === '/') return /\/\.\/*$/.test(path) ? '.' : '';
   return path.endsWith('/.') ? '.' : posix.basename(path);
 }
 

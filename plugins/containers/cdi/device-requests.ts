@@ -31,14 +31,14 @@ export async function validateDeviceRequests(
       for (const id of ids)
         if (!isDeviceName(id))
           throw invalidParameter(`invalid CDI device name "${id}": expected vendor.com/class=name`);
-      if (Object.keys(request.Options).length > 0)
+      if (Object.keys(request.Options ?? {}).length > 0)
         throw invalidParameter('DeviceRequests: the cdi driver takes no Options');
       continue;
     }
     devices ??= await readCdiDevices(directories);
     if (!isGpu(request) || !names(devices, NVIDIA).length) throw noDriver(request);
     if (Count !== 0 && ids.length > 0) throw invalidParameter('cannot set both Count and DeviceIDs on device request');
-    if (Object.keys(request.Options).length > 0)
+    if (Object.keys(request.Options ?? {}).length > 0)
       throw invalidParameter('DeviceRequests: Options are not supported for devices found through CDI');
   }
 }

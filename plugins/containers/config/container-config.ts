@@ -122,7 +122,7 @@ const resourceFields = {
         Count: integer,
         DeviceIDs: nullable(listOf(text)),
         Capabilities: nullable(listOf(listOf(text))),
-        Options: mapOf(text),
+        Options: nullable(mapOf(text)),
       }),
     ),
   ),

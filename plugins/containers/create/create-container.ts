@@ -76,7 +76,7 @@ export async function createContainer(
   await engine.logs.validate(log.type, log.options);
   if (engine.runtimes.get(hostConfig.Runtime) === undefined)
     throw invalidParameter(`unknown or invalid runtime name: ${hostConfig.Runtime}`);
-  const networks = requestedNetworks(request, hostConfig);
+  const networks = requestedNetworks(request, hostConfig, engine.settings.bridge.name !== 'none');
   for (const [network, settings] of Object.entries(networks)) checkEndpoint(network, settings, engine);
   const planned = nameAnonymous(await planMounts(config, hostConfig, engine, request.readOnlyRecursive ?? true));
   if (config.Hostname === '') config.Hostname = hostConfig.NetworkMode === 'host' ? hostname() : id.slice(0, 12);
@@ -142,9 +142,14 @@ export async function createContainer(
 }
 
 /** What the user asks of each network; without a word about any, that of NetworkMode. */
-function requestedNetworks(request: CreateRequest, host: HostConfig): Record<string, EndpointSettings> {
+function requestedNetworks(
+  request: CreateRequest,
+  host: HostConfig,
+  hasBridge: boolean,
+): Record<string, EndpointSettings> {
   const mode = host.NetworkMode;
-  if (request.config.NetworkDisabled) return { none: {} };
+  // A daemon without the default bridge gives who would be on it no network at all.
+  if (request.config.NetworkDisabled || (mode === 'bridge' && !hasBridge)) return { none: {} };
   if (mode.startsWith('container:')) return {};
   const given: Record<string, EndpointSettings> = {};
   for (const [name, settings] of Object.entries(request.endpoints)) given[name === 'default' ? mode : name] = settings;

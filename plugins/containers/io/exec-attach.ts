@@ -8,23 +8,32 @@ import { OutputWriter } from './output-writer';
 import { forwardStdin } from './stdin-forwarder';
 import { streamEnd } from './stream-end';
 
-/** Starts an exec and connects the client to it until it ends or the client leaves; it goes on without a client. */
-export async function attachExec(exec: ExecInstance, connection: HijackedConnection, engine: Engine): Promise<void> {
+/**
+ * Starts an exec and connects the client to it until it ends or the client leaves; it goes on without a client.
+ *
+ * @param shape.raw  the output comes as it is, without frames: then there is no place for standard error
+ */
+export async function attachExec(
+  exec: ExecInstance,
+  connection: HijackedConnection,
+  shape: { readonly raw: boolean },
+  engine: Engine,
+): Promise<void> {
   const { stream, signal } = connection;
   const { config } = exec;
   try {
     await startExec(exec, engine);
   } catch (error) {
     // The connection is no longer HTTP: the reason goes where the output would.
-    new OutputWriter(stream, !config.terminal).write('stdout', Buffer.from(`${errorMessage(error)}\r\n`));
+    new OutputWriter(stream, !shape.raw).write('stdout', Buffer.from(`${errorMessage(error)}\r\n`));
     return;
   }
-  const writer = new OutputWriter(stream, !config.terminal);
+  const writer = new OutputWriter(stream, !shape.raw);
   const { streams } = exec.process ?? {};
   if (streams === undefined) return;
   const outputs: [LogSource, Readable | undefined, boolean][] = [
     ['stdout', streams.stdout, config.attachStdout],
-    ['stderr', streams.stderr, config.attachStderr],
+    ['stderr', streams.stderr, config.attachStderr && !shape.raw],
   ];
   const ended = Promise.all(
     outputs.map(([source, output, wanted]) =>

@@ -3,6 +3,7 @@ import type { Healthcheck } from '../config/container-config';
 import { type Engine, publish } from '../engine';
 import { runInContainer } from '../exec/exec';
 import type { Container } from './container';
+import { goDuration } from './go-duration';
 
 export interface HealthResult {
   readonly start: string;
@@ -93,7 +94,8 @@ export class HealthMonitor {
         { limitBytes: OUTPUT_LIMIT, signal: AbortSignal.any([timeout, this.stopped.signal]) },
         this.engine,
       );
-      if (timeout.aborted) return finish(-1, `Health check exceeded timeout (${timeoutMs / 1000}s)`);
+      if (timeout.aborted)
+        return finish(-1, `Health check exceeded timeout (${goDuration(timeoutMs)})${output ? `: ${output}` : ''}`);
       return finish(exitCode, output);
     } catch (error) {
       return finish(-1, errorMessage(error));

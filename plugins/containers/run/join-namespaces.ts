@@ -1,4 +1,4 @@
-import { conflict, type SandboxState } from '@gantry/sdk';
+import { conflict, invalidParameter, type SandboxState, systemError } from '@gantry/sdk';
 import type { Engine } from '../engine';
 import type { ContainerRecord } from '../records/container-record';
 import type { NamespaceChoice } from '../spec/build-spec';
@@ -23,13 +23,20 @@ export function networkNamespace(record: ContainerRecord, files: SandboxState | 
   return files?.key === undefined ? 'host' : { path: files.key };
 }
 
-/** A namespace of its own, the host's, or another container's. @throws not-found, conflict the other one does not run */
+/**
+ * A namespace of its own, the host's, or another container's.
+ *
+ * @throws not-found         there is no such container
+ * @throws conflict, system  it does not run: which of the two is dockerd's choice for IPC and for the others
+ */
 export function joinable(mode: string, type: 'pid' | 'ipc' | 'uts', engine: Engine): NamespaceChoice {
   if (mode === 'host') return 'host';
   const other = joinedContainer(mode, engine);
   if (other === undefined) return 'private';
-  if (!isAlive(other.state))
-    throw conflict(`cannot join ${type.toUpperCase()} of a non running container: ${other.id}`);
+  if (!isAlive(other.state)) {
+    const message = `failed to join ${type.toUpperCase()} namespace: container ${other.id} is not running`;
+    throw type === 'ipc' ? conflict(message) : systemError(message);
+  }
   return { path: `/proc/${other.state.pid}/ns/${type}` };
 }
 
@@ -39,14 +46,15 @@ export function utsNamespace(record: ContainerRecord, engine: Engine): Namespace
   return other ? joinable(`container:${other.id}`, 'uts', engine) : 'private';
 }
 
-/** @throws conflict  the other container keeps its IPC namespace to itself */
+/** @throws invalid-parameter  the other container keeps its IPC namespace to itself */
 export function ipcNamespace(record: ContainerRecord, engine: Engine): NamespaceChoice {
   const other = joinedContainer(record.hostConfig.IpcMode, engine);
+  const choice = joinable(record.hostConfig.IpcMode, 'ipc', engine);
   if (other && other.record.hostConfig.IpcMode !== 'shareable')
-    throw conflict(
-      `cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    throw invalidParameter(
+      `failed to join IPC namespace: container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
     );
-  return joinable(record.hostConfig.IpcMode, 'ipc', engine);
+  return choice;
 }
 
 /** What /dev/shm is. */

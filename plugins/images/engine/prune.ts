@@ -1,11 +1,13 @@
 import { EngineError } from '@gantry/sdk';
+import { familiarString, type Reference } from '../reference/reference';
 import { booleanFilter, type Filters } from './filters';
 import { imageFilter } from './list';
-import { deleteImage, type RemovalRecord } from './remove';
+import { deleteImage, type RemovalRecord, removeImage } from './remove';
 import type { Stores } from './stores';
 
 /**
- * Removes images no container uses: dangling ones, or with `dangling=false` also tagged ones.
+ * Removes images no container uses: dangling ones, or with `dangling=false` also tagged ones. Those in use lose then
+ * the names they do not need.
  *
  * @returns what was removed and the bytes of the layers that went with it
  */
@@ -22,12 +24,16 @@ export async function pruneImages(
     if (signal.aborted) break;
     // Removed as somebody's parent meanwhile.
     if (stores.images.get(image.id) === undefined || !wanted(image)) continue;
-    if (stores.users.containersUsing(image.id).length > 0 || stores.images.childrenOf(image.id).length > 0) continue;
     const references = stores.references.of(image.id);
-    if (danglingOnly && references.some((reference) => reference.digest === undefined)) continue;
-    if (danglingOnly && references.length > 0) continue;
+    const used = stores.users.containersUsing(image.id).length > 0;
+    if (danglingOnly && (used || references.length > 0)) continue;
+    if (stores.images.childrenOf(image.id).length > 0) continue;
     try {
       await stores.change(async () => {
+        if (used) {
+          await untagAllButOne(references, records, stores);
+          return;
+        }
         const names = stores.references.of(image.id).length;
         // It got a name while this waited.
         if (names > references.length || stores.images.get(image.id) === undefined) return;
@@ -50,4 +56,19 @@ export async function pruneImages(
     actor: { id: '', attributes: { reclaimed: String(reclaimedBytes) } },
   });
   return { records, reclaimedBytes };
+}
+
+/** What a container uses stays under one name, the last in order that a removal without force leaves. */
+async function untagAllButOne(
+  references: readonly Reference[],
+  records: RemovalRecord[],
+  stores: Stores,
+): Promise<void> {
+  for (const reference of references)
+    try {
+      records.push(...(await removeImage(familiarString(reference), { force: false, prune: true }, stores)));
+    } catch (error) {
+      // It is the name the container needs, or it went with the one before.
+      if (!(error instanceof EngineError && ['conflict', 'not-found'].includes(error.kind))) throw error;
+    }
 }

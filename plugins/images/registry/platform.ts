@@ -27,7 +27,7 @@ const archNames: Readonly<Record<string, string>> = {
 const setOf = (words: string) => new Set(words.split(' '));
 /** What Go knows: one of these may stand alone. */
 const systems = setOf(
-  'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos',
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux macos nacl netbsd openbsd plan9 solaris windows zos',
 );
 const architectures = setOf(
   '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc ppc64 ' +
@@ -47,6 +47,8 @@ export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split('/');
   const invalid = (words: string) => invalidParameter(`${words}: invalid argument`);
   if (parts.length > 3) throw invalid(`"${text}": cannot parse platform specifier`);
+  const [system = ''] = parts;
+  if (!/^[a-z0-9_.-]+$/.test(system)) throw invalid(`"${system}" is an invalid OS component of "${text}"`);
   const odd = parts.find((part) => !/^[a-z0-9_.-]+$/.test(part));
   if (odd !== undefined)
     throw invalid(

@@ -1,4 +1,4 @@
-import { type ApiRequest, type ApiRoute, reply } from '@gantry/sdk';
+import { type ApiRequest, type ApiRoute, invalidParameter, reply } from '@gantry/sdk';
 import { queryFlag } from '../engine/filters';
 import { loadImages } from '../engine/load';
 import { saveImages } from '../engine/save';
@@ -33,6 +33,7 @@ export function archiveRoutes(stores: Stores): readonly ApiRoute[] {
 }
 
 function platformOf({ query }: ApiRequest): Platform | undefined {
+  if (query.getAll('platform').length > 1) throw invalidParameter('multiple platform parameters not supported');
   const text = query.get('platform');
   return text ? parsePlatformJson(text) : undefined;
 }

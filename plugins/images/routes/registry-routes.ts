@@ -89,13 +89,15 @@ function pull(request: ApiRequest, stores: Stores) {
 function importFrom(request: ApiRequest, stores: Stores) {
   const { query } = request;
   const repository = query.get('repo') ?? '';
-  const platform = query.get('platform');
+  const asked = query.get('platform');
+  const platform = asked ? parsePlatform(asked) : undefined;
+  if (platform !== undefined && platform.os !== 'linux') throw invalidParameter('operating system is not supported');
   const importRequest = {
     source: query.get('fromSrc')!,
     tag: repository === '' ? undefined : parseTagTarget(repository, query.get('tag') ?? ''),
     message: query.get('message') ?? '',
     changes: query.getAll('changes'),
-    platform: platform ? parsePlatform(platform) : undefined,
+    platform,
   };
   return progressReply(request, (progress, signal) =>
     importImage(importRequest, request.body, stores, progress, signal),

@@ -37,6 +37,10 @@ test.each<[string, string, string, string]>([
   ['POST', '/images/create?fromImage=app&tag=!', 'invalid-parameter', 'invalid tag format'],
   ['POST', '/images/create?fromSrc=-&changes=', 'invalid-parameter', 'file with no instructions'],
   ['POST', '/images/create?fromSrc=-&platform=bogus', 'invalid-parameter', 'unknown operating system or architecture'],
+  ['POST', '/images/create?fromSrc=-&platform=/', 'invalid-parameter', 'is an invalid OS component'],
+  ['POST', '/images/create?fromSrc=-&platform=macos', 'invalid-parameter', 'operating system is not supported'],
+  ['POST', '/images/create?fromSrc=-&platform=macos/arm64', 'invalid-parameter', 'operating system is not supported'],
+  ['GET', '/images/get?names=a&platform={}&platform={}', 'invalid-parameter', 'multiple platform parameters'],
   ['POST', '/images/create?fromSrc=http://127.0.0.1:1/x', 'system', 'connect: connection refused'],
 ])('%s %s is refused: %s, %s', async (method, url, kind, message) => {
   const call = engine.call(method, url, layer);

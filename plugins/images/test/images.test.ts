@@ -331,6 +331,16 @@ describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
     expect(layerFolders()).toHaveLength(2);
   });
 
+  test('an image in use keeps one name when all that is not needed is pruned', async () => {
+    await load(dockerArchive([base], ['app:v1', 'app:a', 'app:z', 'other:v1']));
+    engine.images.setUsers({ containersUsing: () => [{ id: 'f'.repeat(64), running: true }] });
+    const url = `/images/prune?filters=${encodeURIComponent('{"dangling":["false"]}')}`;
+    const pruned = async () => ((await engine.call('POST', url)).body as { ImagesDeleted: unknown }).ImagesDeleted;
+    expect(await pruned()).toEqual(['app:a', 'app:v1', 'app:z'].map((Untagged) => ({ Untagged })));
+    expect((await list()).map((image) => image.RepoTags)).toEqual([['other:v1']]);
+    expect(await pruned()).toEqual(null);
+  });
+
   test('filters choose images', async () => {
     await load(dockerArchive([base], ['old/app:v1'], [base], configOf([base], { created: '2020-01-01T00:00:00Z' })));
     await load(dockerArchive([above], ['new:v1', 'new:v2']));

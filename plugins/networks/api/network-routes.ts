@@ -16,20 +16,19 @@ export function networkRoutes(
     readonly defaultOptions: DaemonSettings['defaultNetworkOptions'];
   },
 ): ApiRoute[] {
+  const list: ApiRoute['handle'] = ({ query }) => {
+    const filters = parseListFilters(query.get('filters'));
+    const networks = registry.list().filter((network) => matchesFilters(network, sandboxes, filters));
+    // The list shows no containers, as dockerd since API 1.28.
+    return reply.json(
+      200,
+      networks.map((network) => renderNetwork(network, undefined)),
+    );
+  };
   return [
-    {
-      method: 'GET',
-      path: '/networks',
-      handle({ query }) {
-        const filters = parseListFilters(query.get('filters'));
-        const networks = registry.list().filter((network) => matchesFilters(network, sandboxes, filters));
-        // The list shows no containers, as dockerd since API 1.28.
-        return reply.json(
-          200,
-          networks.map((network) => renderNetwork(network, undefined)),
-        );
-      },
-    },
+    { method: 'GET', path: '/networks', handle: list },
+    // Of all lists this one alone is served with the slash too: some clients send it.
+    { method: 'GET', path: '/networks/', handle: list },
     {
       method: 'GET',
       path: '/networks/{id}',

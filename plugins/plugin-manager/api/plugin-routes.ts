@@ -37,10 +37,9 @@ export function pluginRoutes(manager: PluginManager, images: Pick<PluginImages, 
       path: '/plugins/pull',
       async handle(request) {
         const { query } = request;
-        const remote = remoteOf(query);
-        const pull = await pullRequest(request, remote);
+        const pull = await pullRequest(request);
         const given = query.get('name') ?? '';
-        const named = images.parseName(given === '' ? remote : given);
+        const named = images.parseName(given === '' ? pull.remote : given);
         if (given !== '' && named.hasDigest) throw systemError('cannot use digest in plugin tag');
         return progress(request, named.name, (send, signal) => manager.pull(named.name, pull, send, signal));
       },
@@ -88,7 +87,7 @@ export function pluginRoutes(manager: PluginManager, images: Pick<PluginImages, 
       path: '/plugins/{name...}/upgrade',
       async handle(request) {
         const name = request.params.name!;
-        const pull = await pullRequest(request, remoteOf(request.query));
+        const pull = await pullRequest(request);
         return progress(request, records.find(name).name, (send, signal) => manager.upgrade(name, pull, send, signal));
       },
     },
@@ -142,9 +141,14 @@ function progress(
   return progressReply(request, (out, signal) => work((message) => out.send(message), signal), headers);
 }
 
-async function pullRequest(request: ApiRequest, remote: string) {
+async function pullRequest(request: ApiRequest) {
+  // As for dockerd, a body that cannot be read is told first.
   const privileges = parsePrivileges(await request.json());
-  return { remote, privileges, credentials: credentialsOf(request.headers['x-registry-auth']) };
+  return {
+    remote: remoteOf(request.query),
+    privileges,
+    credentials: credentialsOf(request.headers['x-registry-auth']),
+  };
 }
 
 function remoteOf(query: URLSearchParams): string {
