@@ -322,12 +322,8 @@ describe.each(['overlay2', 'vfs'])('images on %s', (driver) => {
     await load(dockerArchive([base, otherLayer], ['app:v1']));
     const dangling = await list(`filters=${encodeURIComponent('{"dangling":["true"]}')}`);
     expect(dangling.map((image) => [image.Id, image.RepoTags])).toEqual([[imageId, []]]);
-    const pruned = (await engine.call('POST', '/images/prune')).body as {
-      ImagesDeleted: unknown[];
-      SpaceReclaimed: number;
-    };
-    expect(pruned.ImagesDeleted).toHaveLength(2);
-    expect(pruned.SpaceReclaimed).toBe(9);
+    const { body } = await engine.call('POST', '/images/prune');
+    expect(body).toMatchObject({ ImagesDeleted: [expect.anything(), expect.anything()], SpaceReclaimed: 9 });
     expect(layerFolders()).toHaveLength(2);
   });
 
