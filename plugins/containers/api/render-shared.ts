@@ -6,19 +6,25 @@ import { isAlive } from '../run/state';
 
 /** `EndpointSettings` by network name: what was asked, and what came of it while it runs. */
 export function renderNetworks(record: ContainerRecord, sandbox: SandboxState | undefined): Record<string, unknown> {
-  const live = new Map((sandbox?.endpoints ?? []).map((endpoint) => [endpoint.networkName, endpoint]));
+  const live = (sandbox?.endpoints ?? []).map((endpoint) => [endpoint.networkName, endpoint] as const);
+  const before = Object.entries(record.lastEndpoints ?? {});
   const out: Record<string, unknown> = {};
   for (const [network, asked] of Object.entries(record.networks)) {
-    const state = live.get(network) ?? byReference(sandbox, network);
-    out[state?.networkName ?? network] = renderEndpoint(asked, state, record.lastEndpoints?.[network]);
+    const [name, state] = called(network, live) ?? [];
+    const [nameBefore, last] = called(network, before) ?? [];
+    out[name ?? nameBefore ?? network] = renderEndpoint(asked, state, last);
   }
   return out;
 }
 
-function byReference(sandbox: SandboxState | undefined, reference: string): EndpointState | undefined {
-  return sandbox?.endpoints.find(
-    ({ networkId }) => networkId === reference || (reference.length >= 12 && networkId.startsWith(reference)),
-  );
+/** What stands under a network's name, or belongs to the id that begins so. */
+function called<T extends { readonly networkId: string }>(
+  reference: string,
+  endpoints: readonly (readonly [name: string, endpoint: T])[],
+): readonly [name: string, endpoint: T] | undefined {
+  const named = endpoints.find(([name]) => name === reference);
+  if (named !== undefined || !/^[0-9a-f]+$/.test(reference)) return named;
+  return endpoints.find(([, { networkId }]) => networkId.startsWith(reference));
 }
 
 function renderEndpoint(

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { humanDuration, humanDurationValidMs } from '../api/human-duration';
 import { hasLabel, parseFilters } from '../api/list-filters';
 import { statusText } from '../api/render-list';
+import { renderNetworks } from '../api/render-shared';
 import { updateDocument } from '../config/container-config';
 import { locateCgroups } from '../inspect/cgroup-files';
 import { parseBlkio, parseIoStat } from '../inspect/sample';
@@ -45,6 +46,21 @@ test('the status line follows the state', () => {
   expect(statusText(container, start + 5000).text).toBe('Up 5 seconds (Paused)');
   container.change({ to: 'exited', exitCode: 3, oomKilled: false, at: at(6000) });
   expect(statusText(container, start + 66_000).text).toBe('Exited (3) About a minute ago');
+});
+
+test('a network that was asked for by a short id is shown by its name, also after the container has ended', () => {
+  const networkId = '5f0'.padEnd(64, '1');
+  const networks = { '5f01': {}, other: {} };
+  const endpoint = { networkId, networkName: 'front', dnsNames: [], ipAddress: '10.0.0.2' };
+  expect(renderNetworks({ ...record(), networks }, { endpoints: [endpoint] } as never)).toMatchObject({
+    front: { NetworkID: networkId, IPAddress: '10.0.0.2' },
+    other: { NetworkID: '', IPAddress: '' },
+  });
+  const lastEndpoints = { front: { networkId, dnsNames: [] } };
+  expect(renderNetworks({ ...record(), networks, lastEndpoints }, undefined)).toMatchObject({
+    front: { NetworkID: networkId, IPAddress: '' },
+    other: { NetworkID: '' },
+  });
 });
 
 test('filters come as lists or as the older maps', () => {
