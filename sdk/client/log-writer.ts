@@ -40,7 +40,7 @@ export class RemoteLogWriter implements LogWriter {
   /** Taken out of the FIFO for the plugin's return, and not in it again yet. */
   private held: readonly LogBatch[] = [];
   private lastProblem = '';
-  private isTakingBack = false;
+  private taking: Promise<void> | undefined;
   /** The answer to StopLogging, which nobody waits for long: until it is there, the plugin may still store what it has. */
   stopped: Promise<unknown> = Promise.resolve();
 
@@ -60,17 +60,13 @@ export class RemoteLogWriter implements LogWriter {
   }
 
   write(batch: LogBatch): void | Promise<void> {
-    // What comes while the plugin is told again goes behind what it gets then.
-    if (this.offering !== undefined) return this.offering.then(() => this.write(batch));
-    return this.send(batch);
-  }
-
-  private send(batch: LogBatch): void | Promise<void> {
     if (this.closing !== undefined) throw unavailable('the log writer is closed');
     if (this.stored !== undefined) this.sent.add(batch);
-    if (this.held.length === 0) return this.fifo.write(encodeLogBatch(batch));
-    // It waited for a return that failed: what was held then still goes first. Who looks at `isAway` writes no more.
+    if (this.offering === undefined && this.taking === undefined && this.held.length === 0)
+      return this.fifo.write(encodeLogBatch(batch));
+    // What is held goes first, or away together with this. Who looks at `isAway` writes no more.
     this.held = [...this.held, batch];
+    return this.offering;
   }
 
   async flush(): Promise<void> {
@@ -79,17 +75,10 @@ export class RemoteLogWriter implements LogWriter {
 
   /** What is in the FIFO would be gone with the engine, as long as nobody reads it. */
   async takeBack(): Promise<readonly LogBatch[]> {
-    if (this.closing !== undefined || this.isTakingBack) return [];
-    const held = this.held;
+    if (this.closing !== undefined || this.taking !== undefined) return [];
+    if (this.offering === undefined && !this.fifo.hasReader()) await this.holdUnread();
+    const back = this.held;
     this.held = [];
-    let unread: readonly LogBatch[] = [];
-    this.isTakingBack = true;
-    try {
-      if (this.offering === undefined && !this.fifo.hasReader()) unread = await this.unread();
-    } finally {
-      this.isTakingBack = false;
-    }
-    const back = [...held, ...unread];
     this.sent.forgetLast(messageCount(back));
     return back;
   }
@@ -134,7 +123,8 @@ export class RemoteLogWriter implements LogWriter {
       if (!answered && this.stored !== undefined) throw unavailable('it has not said that it is done');
     } catch (error) {
       await inTime(this.offering ?? Promise.resolve(), STOP_MS);
-      const left = [...this.held, ...(await this.unread())];
+      await this.holdUnread();
+      const left = this.held;
       this.sent.forgetLast(messageCount(left));
       throw new UndeliveredError(
         `log plugin "${this.client.name}" did not finish the log of container ${this.info.containerId}: ${this.lastProblem || errorMessage(error)}`,
@@ -167,7 +157,7 @@ export class RemoteLogWriter implements LogWriter {
   }
 
   private watch(): void {
-    if (this.offering !== undefined || this.isTakingBack || Date.now() < this.nextAttemptAt) return;
+    if (this.offering !== undefined || this.taking !== undefined || Date.now() < this.nextAttemptAt) return;
     if (this.fifo.hasReader()) {
       this.unseen = 0;
       this.failures = 0;
@@ -194,8 +184,7 @@ export class RemoteLogWriter implements LogWriter {
 
   /** Brings the FIFO back to the plugin, with what it took and did not store in front. */
   private async offer(): Promise<void> {
-    const unread = await this.unread();
-    this.held = [...this.held, ...unread];
+    await this.holdUnread();
     // Some may be taken back while the plugin is asked.
     const lost = await lostMessages(this.sent, this.stored, () => messageCount(this.held));
     this.held = [...lost, ...this.held];
@@ -210,9 +199,19 @@ export class RemoteLogWriter implements LogWriter {
     this.held = [];
   }
 
-  /** Takes out of the FIFO what nobody has read. */
-  private async unread(): Promise<LogBatch[]> {
-    return toLogBatches(new LogEntryDecoder().push(await this.fifo.takeBack()));
+  /** Takes out of the FIFO what nobody has read: it is newer than what is held, and older than what comes meanwhile. */
+  private holdUnread(): Promise<void> {
+    const before = this.held.length;
+    this.taking ??= this.fifo
+      .takeBack()
+      .then((frames) => {
+        const unread = toLogBatches(new LogEntryDecoder().push(frames));
+        this.held = [...this.held.slice(0, before), ...unread, ...this.held.slice(before)];
+      })
+      .finally(() => {
+        this.taking = undefined;
+      });
+    return this.taking;
   }
 }
 

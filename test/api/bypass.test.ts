@@ -113,7 +113,9 @@ test.each(combinations)('over %s nothing passes that is refused %s', async (over
     const batch = attempts.slice(at, at + 90);
     const answers = await Promise.all(batch.map((attempt) => send(transports[over]!, attempt)));
     batch.forEach(({ what }, index) => {
-      if (/^HTTP\/1\.\d 201/m.test(answers[index]!)) created.push(what);
+      // Who asks without a body gets a volume with a name of the engine's: only who judges by the path refuses that.
+      const isMade = how === 'by the path' ? /^HTTP\/1\.\d 201/m : /^HTTP\/1\.\d 201.*"Name":"smuggled/ms;
+      if (isMade.test(answers[index]!)) created.push(what);
       // Whoever is answered is answered in order, and an error says what is wrong.
       const unexplained = /^HTTP\/1\.\d 5(?!01)\d\d.*?\r\n\r\n(?!\{"message":"(request body is larger|plugin guard))/ms;
       if (unexplained.test(answers[index]!)) created.push(`unexplained: ${what}: ${answers[index]!.slice(0, 400)}`);
@@ -121,7 +123,9 @@ test.each(combinations)('over %s nothing passes that is refused %s', async (over
   }
   expect(created).toEqual([]);
   // The guard goes on refusing: what nobody waits for any more may still be on its way.
-  expect((await daemon().api.get('/volumes')).json().Volumes ?? []).toEqual([]);
+  const volumes: { Name: string }[] = (await daemon().api.get('/volumes')).json().Volumes ?? [];
+  expect(volumes.filter(({ Name }) => how === 'by the path' || Name.startsWith('smuggled'))).toEqual([]);
+  await Promise.all(volumes.map(({ Name }) => daemon().api.delete(`/volumes/${Name}`)));
   expect(daemon().runs).toBe(true);
   expect(daemon().log).not.toMatch(/level=(fatal|panic)|uncaught/i);
 });

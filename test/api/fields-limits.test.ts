@@ -141,6 +141,18 @@ needsWeights('one disk may have a weight of its own, when its scheduler knows we
   }
 });
 
+test('limits that only Windows has are kept, with a warning each that they change nothing', async () => {
+  const { status, json } = await api().post('/containers/create', {
+    Image: 'busybox',
+    HostConfig: { CpuCount: 2, CpuPercent: 10 },
+  });
+  expect(status).toBe(201);
+  const { Id, Warnings } = json();
+  expect(Warnings).toEqual([expect.stringContaining('CpuCount'), expect.stringContaining('CpuPercent')]);
+  expect((await inspect(Id)).HostConfig).toMatchObject({ CpuCount: 2, CpuPercent: 10 });
+  await remove(Id);
+});
+
 test('update changes what it may, at once, and refuses the rest', async () => {
   const id = await startContainer(daemon(), { HostConfig: { Memory: 64 * MIB } });
   const changes = {

@@ -49,8 +49,7 @@ test('a plugin is told everything about the container, and of an absent capabili
   const [{ Info }] = plugin.bodies('LogDriver.StartLogging');
   const [told] = JSON.parse(await docker('inspect', 'told'));
   expect(Info).toEqual({
-    // How it is delivered is the engine's own affair.
-    Config: { colour: 'red' },
+    Config: { colour: 'red', mode: 'non-blocking' },
     ContainerID: told.Id,
     ContainerName: '/told',
     ContainerEntrypoint: 'echo',

@@ -18,8 +18,8 @@ const CLOSE_MS = 2000;
 const LATE_CLOSE_MS = 10_000;
 /** How often one that may hold output in memory is looked at, lest it is away and nothing more is written. */
 const GUARD_MS = 250;
-/** How often a driver is opened again only because it could not be closed well. */
-const FINISH_ATTEMPTS = 3;
+/** How often a driver is opened again only because it could not be closed well, within some six seconds in all. */
+const FINISH_ATTEMPTS = 6;
 
 export interface SpooledWriterParts {
   readonly spool: Spool;

@@ -73,6 +73,53 @@ test('what is written while a plugin’s return fails comes behind what waited f
   }
 });
 
+test('what is written while a plugin is told again is given back behind what waited for it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
+  const fifo = await LogFifo.make(folder);
+  const { client, called, answer } = plugin();
+  const patience = { watchMs: 20, closeMs: 200, awayMs: 100 };
+  const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
+  try {
+    await writer.write(line('one'));
+    await called();
+    const second = writer.write(line('two'));
+    const back = await writer.takeBack();
+    expect(back.map(({ data }) => String(data))).toEqual(['one\n', 'two\n']);
+    answer();
+    await second;
+    // Whoever took it back sends it again.
+    expect(fifo.empty).toBe(true);
+  } finally {
+    const closed = writer.close().catch(() => undefined);
+    await called();
+    answer();
+    await closed;
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('what is written while a writer takes back what is unread is given back too, and nothing is left', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
+  const fifo = await LogFifo.make(folder);
+  const { client, called, answer } = plugin();
+  const patience = { watchMs: 60_000, closeMs: 200, awayMs: 100 };
+  const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
+  try {
+    await writer.write(line('one'));
+    const taking = writer.takeBack();
+    void writer.write(line('two'));
+    expect((await taking).map(({ data }) => String(data))).toEqual(['one\n', 'two\n']);
+    expect(fifo.empty).toBe(true);
+    expect(writer.isAway).toBe(false);
+  } finally {
+    const closed = writer.close().catch(() => undefined);
+    await called();
+    answer();
+    await closed;
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test('a plugin that takes its time to end a log is not asked what it has before it is done', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
   const calls: string[] = [];

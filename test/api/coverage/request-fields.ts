@@ -131,7 +131,12 @@ const resources: RequestField[] = [
     'sysctls, ulimits, the OOM score and shared memory are those asked for',
   ),
   refused('HostConfig.KernelMemoryTCP', host({ KernelMemoryTCP: 1 << 26 }), 400, /KernelMemoryTCP/),
-  ...works('HostConfig.', 'CpuCount CpuPercent', 'clients/docker-py.test.ts', 'docker-py: %s'),
+  ...works(
+    'HostConfig.',
+    'CpuCount CpuPercent',
+    LIMITS,
+    'limits that only Windows has are kept, with a warning each that they change nothing',
+  ),
   refused(
     'HostConfig.IOMaximumIOps',
     host({ IOMaximumIOps: 1 }),
