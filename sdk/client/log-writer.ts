@@ -76,21 +76,23 @@ export class RemoteLogWriter implements LogWriter {
   /** What is in the FIFO would be gone with the engine, as long as nobody reads it. */
   async takeBack(): Promise<readonly LogBatch[]> {
     if (this.closing !== undefined || this.taking !== undefined) return [];
-    if (this.offering === undefined && !this.fifo.hasReader()) await this.holdUnread();
+    // What a plugin is about to read must not be torn in two.
+    if (this.offering === undefined && this.isUnread) await this.holdUnread();
     const back = this.held;
     this.held = [];
     this.sent.forgetLast(messageCount(back));
     return back;
   }
 
-  /** Nobody reads, though the plugin had time to begin. */
   get isAway(): boolean {
-    if (this.held.length > 0 || this.offering !== undefined) return true;
-    if (this.fifo.hasReader()) {
-      this.startsUntil = 0;
-      return false;
-    }
-    return performance.now() > this.startsUntil;
+    return this.held.length > 0 || this.offering !== undefined || this.isUnread;
+  }
+
+  /** Nobody reads, though the plugin had time to begin. */
+  private get isUnread(): boolean {
+    if (!this.fifo.hasReader()) return performance.now() > this.startsUntil;
+    this.startsUntil = 0;
+    return false;
   }
 
   /**
@@ -190,6 +192,7 @@ export class RemoteLogWriter implements LogWriter {
     this.held = [...lost, ...this.held];
     const { client, info, daemonName, fifo } = this;
     await startLogging(client, info, daemonName, fifo.shownPath, true);
+    this.startsUntil = performance.now() + START_MS;
     this.sendHeld();
   }
 

@@ -54,9 +54,13 @@ export class SentWindow {
     for (let left = messages; left > 0; ) {
       const last = this.batches.pop();
       if (last === undefined) return;
+      this.bytes -= last.data.length;
       const own = messagesOf(last);
-      if (own.length > left)
-        this.batches.push({ ...last, data: Buffer.concat(own.slice(0, own.length - left).map(({ data }) => data)) });
+      if (own.length > left) {
+        const data = Buffer.concat(own.slice(0, own.length - left).map((message) => message.data));
+        this.batches.push({ ...last, data });
+        this.bytes += data.length;
+      }
       left -= own.length;
     }
   }

@@ -106,11 +106,11 @@ test('what is written while a writer takes back what is unread is given back too
   const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
   try {
     await writer.write(line('one'));
+    while (!writer.isAway) await new Promise((resolve) => setTimeout(resolve, 20));
     const taking = writer.takeBack();
     void writer.write(line('two'));
     expect((await taking).map(({ data }) => String(data))).toEqual(['one\n', 'two\n']);
     expect(fifo.empty).toBe(true);
-    expect(writer.isAway).toBe(false);
   } finally {
     const closed = writer.close().catch(() => undefined);
     await called();

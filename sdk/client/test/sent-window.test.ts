@@ -35,6 +35,17 @@ test('a plugin with times of its own gets nothing twice', () => {
   expect(windowWith(batch('1\n2\n', 10)).missing([entry('1\n', 77)], 0)).toEqual([]);
 });
 
+test('what was given back takes no room from what was sent after it', () => {
+  const sent = windowWith();
+  const large = 'x'.repeat(100_000);
+  for (let at = 0; at < 20; at++) {
+    sent.add(batch(`${large}\n`, at));
+    sent.forgetLast(1);
+  }
+  for (const each of ['1\n', '2\n', '3\n']) sent.add(batch(each, 100 + Number(each)));
+  expect(texts(sent.missing([], 0))).toEqual(['1\n', '2\n', '3\n']);
+});
+
 test('what was given back is not sent by the next writer', () => {
   const sent = windowWith(batch('1\n2\n', 1), batch('3\n', 2));
   sent.forgetLast(2);
