@@ -22,7 +22,7 @@ const removed = 'dockerd has removed it; take it out';
 
 export const refusals: readonly Refusal[] = [
   same('cri-containerd', 'switch', 'it concerns docker’s use of containerd; containers run under their own shims here'),
-  same('apparmor-profile', 'one', 'AppArmor profiles are not supported'),
+  same('apparmor-profile', 'one', 'containers get docker-default; choose another with --security-opt apparmor=NAME'),
   same('userland-proxy-path', 'one', 'the userland proxy is built in; switch it with "userland-proxy"'),
   same('network-control-plane-mtu', 'one', swarm),
   same('network-diagnostic-port', 'one', 'there is no network diagnostic server'),

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContextFiles } from '../support/build';
 import { buildxProgram } from '../support/cli-plugins';
@@ -43,9 +43,7 @@ function compareWith(socket: string): void {
     const config = join(daemon().folder, 'config');
     mkdirSync(join(config, 'cli-plugins'), { recursive: true });
     const link = join(config, 'cli-plugins/docker-buildx');
-    try {
-      symlinkSync(buildx!, link);
-    } catch {}
+    if (!existsSync(link)) symlinkSync(buildx!, link);
     return new DockerCli(host, config, { DOCKER_BUILDKIT: '1' });
   };
   let turn = 0;

@@ -1,5 +1,4 @@
 import type { FileHandle } from 'node:fs/promises';
-import { systemError } from '@gantry/sdk';
 
 const writeBatchBytes = 4 << 20;
 
@@ -47,8 +46,10 @@ export class BatchWriter {
 
   private async flush(batch: readonly Buffer[], position: number, length: number): Promise<void> {
     const { bytesWritten } = await this.file.writev(batch, position);
-    if (bytesWritten < length)
-      throw systemError(`only ${bytesWritten} of ${length} bytes could be written: is the disk full?`);
+    // The kernel stops where the disk is full, and says why only to who goes on.
+    const rest = bytesWritten < length ? Buffer.concat(batch).subarray(bytesWritten) : undefined;
+    for (let at = 0; rest !== undefined && at < rest.length; )
+      at += (await this.file.write(rest, at, rest.length - at, position + bytesWritten + at)).bytesWritten;
     this.onWritten(position + length);
   }
 }

@@ -40,13 +40,31 @@ function plugin() {
   return { client, called, answer: (error?: Error) => answers.shift()!(error) };
 }
 
-test('what is written while a plugin’s return fails comes behind what waited for it', async () => {
+interface Fixture extends Pick<ReturnType<typeof plugin>, 'called' | 'answer'> {
+  readonly writer: RemoteLogWriter;
+  readonly fifo: LogFifo;
+}
+
+/** @param watchMs how often it looks whether it is read */
+async function withWriter(watchMs: number, work: (fixture: Fixture) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
   const fifo = await LogFifo.make(folder);
   const { client, called, answer } = plugin();
-  const patience = { watchMs: 20, closeMs: 200, awayMs: 100 };
+  const patience = { watchMs, closeMs: 200, awayMs: 100 };
   const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
   try {
+    await work({ writer, fifo, called, answer });
+  } finally {
+    const closed = writer.close().catch(() => undefined);
+    await called();
+    answer();
+    await closed;
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+test('what is written while a plugin’s return fails comes behind what waited for it', () =>
+  withWriter(20, async ({ writer, fifo, called, answer }) => {
     await writer.write(line('one'));
     await called();
     const second = writer.write(line('two'));
@@ -64,22 +82,10 @@ test('what is written while a plugin’s return fails comes behind what waited f
     });
     stream.destroy();
     expect(read.map((text) => text.trim())).toEqual(['one', 'two']);
-  } finally {
-    const closed = writer.close().catch(() => undefined);
-    await called();
-    answer();
-    await closed;
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+  }));
 
-test('what is written while a plugin is told again is given back behind what waited for it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
-  const fifo = await LogFifo.make(folder);
-  const { client, called, answer } = plugin();
-  const patience = { watchMs: 20, closeMs: 200, awayMs: 100 };
-  const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
-  try {
+test('what is written while a plugin is told again is given back behind what waited for it', () =>
+  withWriter(20, async ({ writer, fifo, called, answer }) => {
     await writer.write(line('one'));
     await called();
     const second = writer.write(line('two'));
@@ -89,36 +95,17 @@ test('what is written while a plugin is told again is given back behind what wai
     await second;
     // Whoever took it back sends it again.
     expect(fifo.empty).toBe(true);
-  } finally {
-    const closed = writer.close().catch(() => undefined);
-    await called();
-    answer();
-    await closed;
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+  }));
 
-test('what is written while a writer takes back what is unread is given back too, and nothing is left', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
-  const fifo = await LogFifo.make(folder);
-  const { client, called, answer } = plugin();
-  const patience = { watchMs: 60_000, closeMs: 200, awayMs: 100 };
-  const writer = new RemoteLogWriter(client, info, 'd', fifo, patience, undefined);
-  try {
+test('what is written while a writer takes back what is unread is given back too, and nothing is left', () =>
+  withWriter(60_000, async ({ writer, fifo, called, answer }) => {
     await writer.write(line('one'));
     while (!writer.isAway) await new Promise((resolve) => setTimeout(resolve, 20));
     const taking = writer.takeBack();
     void writer.write(line('two'));
     expect((await taking).map(({ data }) => String(data))).toEqual(['one\n', 'two\n']);
     expect(fifo.empty).toBe(true);
-  } finally {
-    const closed = writer.close().catch(() => undefined);
-    await called();
-    answer();
-    await closed;
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+  }));
 
 test('a plugin that takes its time to end a log is not asked what it has before it is done', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-log-writer-'));
