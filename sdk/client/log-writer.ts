@@ -110,7 +110,8 @@ export class RemoteLogWriter implements LogWriter {
     try {
       // What there is to offer is offered now.
       this.nextAttemptAt = 0;
-      const taken = await this.untilTaken(closeMs, awayMs);
+      // One that died may have lost what it had in hand: when it reads again, that was sent again.
+      const taken = await this.untilTaken(closeMs, awayMs, this.stored !== undefined);
       clearInterval(this.timer);
       const stopped = this.client.call({
         ...logDriverMethods.stopLogging,
@@ -139,11 +140,15 @@ export class RemoteLogWriter implements LogWriter {
     }
   }
 
-  /** @returns whether it was all taken before the time was over, or nothing had moved for `awayMs` */
-  private async untilTaken(timeoutMs: number, awayMs: number): Promise<boolean> {
+  /**
+   * @param andReads by somebody who still reads
+   * @returns whether it was all taken before the time was over, or nothing had moved for `awayMs`
+   */
+  private async untilTaken(timeoutMs: number, awayMs: number, andReads = false): Promise<boolean> {
     const startedAt = performance.now();
     let movedAt = startedAt;
-    for (let unread = this.fifo.unread; !this.fifo.empty || this.held.length > 0; ) {
+    const isTaken = () => this.fifo.empty && this.held.length === 0 && (!andReads || this.fifo.hasReader());
+    for (let unread = this.fifo.unread; !isTaken(); ) {
       const now = performance.now();
       if (this.fifo.unread !== unread) movedAt = now;
       unread = this.fifo.unread;

@@ -12,7 +12,7 @@ import {
 import { sortedMap } from '@gantry/sdk/wire';
 import { parseReference, type Reference, withDefaultTag } from '../reference/reference';
 import { hostPlatform } from '../registry/platform';
-import { dockerJson, wholeContainerConfig } from '../store/container-config';
+import { dockerJson, wholeContainerConfig, wholeImageConfig } from '../store/container-config';
 import { chainIds } from '../store/digests';
 import type { HistoryEntry } from '../store/image-config';
 import type { StoredImage } from '../store/image-store';
@@ -161,7 +161,7 @@ function describe(
     ...(variant ? { variant } : {}),
     os,
     ...(parent?.file['os.version'] ? { 'os.version': parent.file['os.version'] } : {}),
-    config: containerConfig === undefined ? config : wholeContainerConfig({ ...containerConfig, ...config }),
+    config: containerConfig === undefined ? config : wholeImageConfig(config, containerConfig),
     // Its random id would make every image another one.
     ...(request.containerId === undefined || request.createdAt !== undefined ? {} : { container: request.containerId }),
     ...(containerConfig === undefined

@@ -31,6 +31,27 @@ const fields: readonly (readonly [string, unknown?])[] = [
   ['Shell'],
 ];
 
+/** Fields of which an image's configuration has the container's value. All others are the image's own. */
+const ofContainer = [
+  'Hostname',
+  'Domainname',
+  'AttachStdin',
+  'AttachStdout',
+  'AttachStderr',
+  'Tty',
+  'OpenStdin',
+  'StdinOnce',
+  'Image',
+  'NetworkDisabled',
+  'MacAddress',
+];
+
+/** The configuration of an image that was made from a container, with every field that dockerd writes. */
+export function wholeImageConfig(config: object, container: object): Record<string, unknown> {
+  const taken = Object.entries(container).filter(([key]) => ofContainer.includes(key));
+  return wholeContainerConfig({ ...Object.fromEntries(taken), ...config });
+}
+
 /**
  * A container's configuration as dockerd writes it into images: every field has its place, also in the configuration
  * of an image.
